@@ -1,0 +1,1 @@
+"""Many debuggers and tracers on one Linux process."""

@@ -1,0 +1,1 @@
+"""The kernel's interfaces, one thin module per facility. Knows neither gdb nor engines."""

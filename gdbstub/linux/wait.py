@@ -1,0 +1,76 @@
+"""Wait statuses of traced threads: collecting and decoding them."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import NamedTuple
+
+WALL = 0x40000000
+"""__WALL: children of every kind, threads included (linux/wait.h)."""
+
+_POLL_INTERVAL = 0.0002
+
+
+class Exited(NamedTuple):
+    """The thread ended by exit or exit_group."""
+
+    code: int
+
+
+class Killed(NamedTuple):
+    """The thread was ended by a signal."""
+
+    signal: int
+    core_dumped: bool
+
+
+class Stopped(NamedTuple):
+    """The thread is in a ptrace stop."""
+
+    signal: int
+    """The stopping signal; 0x80 is set in a system call stop."""
+    event: int
+    """ptrace.EVENT_* or 0."""
+
+
+def decode(status: int) -> Exited | Killed | Stopped:
+    """Take a status of waitpid(2) apart."""
+    low = status & 0x7F
+    if status & 0xFF == 0x7F:
+        return Stopped(status >> 8 & 0xFF, status >> 16)
+    if low == 0:
+        return Exited(status >> 8 & 0xFF)
+    return Killed(low, bool(status & 0x80))
+
+
+def collect() -> list[tuple[int, int]]:
+    """All (thread id, status) that wait now, in the kernel's order; an empty list when there are none.
+
+    All are taken before any is acted on, so that one busy thread cannot keep the others waiting.
+    """
+    found: list[tuple[int, int]] = []
+    while True:
+        try:
+            tid, status = os.waitpid(-1, WALL | os.WNOHANG)
+        except ChildProcessError:
+            return found
+        if tid == 0:
+            return found
+        found.append((tid, status))
+
+
+def wait_for(tid: int, patience: float | None = None) -> int | None:
+    """Wait for a thread's next status, for at most `patience` seconds; None if none came or it is gone."""
+    try:
+        if patience is None:
+            return os.waitpid(tid, WALL)[1]
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline:
+            found, status = os.waitpid(tid, WALL | os.WNOHANG)
+            if found:
+                return status
+            time.sleep(_POLL_INTERVAL)
+    except ChildProcessError:
+        pass
+    return None

@@ -1,0 +1,1 @@
+"""What engines and servers can be tested with where no real process is wanted."""

@@ -1,0 +1,221 @@
+"""What happens to a task at each point: generators that yield where the task is held.
+
+Each mirrors a function of the kernel's utrace (kernel/utrace.c) and returns the `Departure` with which the
+task leaves its stop. `user_return` is the way back to user mode that every other stop ends in sooner or
+later; inside the kernel (a call's entry, clone, exec) a report that is still owed is left to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gdbstub.linux import signals
+from gdbstub.linux.siginfo import SigInfo
+from gdbstub.utrace.actions import HOLD, RESUMED, Resume, Signal, Syscall, signal_action, syscall_action
+from gdbstub.utrace.events import Event
+from gdbstub.utrace.report import Report
+from gdbstub.utrace.task import Departure, Disposition, Flow, Task
+
+if TYPE_CHECKING:
+    from gdbstub.utrace.core import Utrace
+    from gdbstub.utrace.engine import Attachment
+
+_STOP, _INTERRUPT, _REPORT, _RESUME = (
+    int(Resume.STOP),
+    int(Resume.INTERRUPT),
+    int(Resume.REPORT),
+    int(Resume.RESUME),
+)
+_STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
+_SIGNAL_ALL, _QUIESCE = int(Event.SIGNAL_ALL), int(Event.QUIESCE)
+_NOTHING_TO_DELIVER = (Signal.IGN, Signal.REPORT, Signal.HANDLER)
+
+_DEFAULT_CLASS = {
+    signals.Default.CORE: (Event.SIGNAL_CORE, Signal.CORE),
+    signals.Default.TERMINATE: (Event.SIGNAL_TERM, Signal.TERM),
+    signals.Default.IGNORE: (Event.SIGNAL_IGN, Signal.IGN),
+    signals.Default.CONTINUE: (Event.SIGNAL_IGN, Signal.IGN),
+}
+
+Trap = tuple[int, tuple[Any, ...], Sequence["Attachment"]]
+"""An extension event, what its callback is given, and who is told."""
+
+
+def classify(number: int, disposition: Disposition) -> tuple[Event, Signal]:
+    """The event that a signal is, and what would become of it without any engine."""
+    if disposition is Disposition.IGNORED:
+        return Event.SIGNAL_IGN, Signal.IGN
+    if disposition is Disposition.HANDLED:
+        return Event.SIGNAL, Signal.DELIVER
+    default = signals.default_action(number)
+    if default is signals.Default.STOP:
+        return Event.SIGNAL_STOP, Signal.STOP if number == signals.SIGSTOP else Signal.TSTP
+    return _DEFAULT_CLASS[default]
+
+
+def inside_kernel(task: Task) -> Departure:
+    """Go on inside the kernel; what is owed is made good at the return to user mode."""
+    return Departure(step=task.step, report=task.pending < _RESUME)
+
+
+def event(core: Utrace, task: Task, number: int, payload: tuple[Any, ...], stops_here: bool = False) -> Flow:
+    """An event inside the kernel. Without `stops_here`, a hold takes effect at the return to user mode."""
+    core.start_report(task)
+    report = core.report(task)
+    report.pass_event(number, payload, task.attached)
+    core.finish_report(task, report, stops_here)
+    if stops_here and report.action == _STOP:
+        core.owe(task, report.resume_action)
+        yield
+    return inside_kernel(task)
+
+
+def syscall_entry(core: Utrace, task: Task, payload: tuple[Any, ...]) -> Flow:
+    """A system call's entry: engines are asked in reverse, and again if one held the task here."""
+    result, flag = int(Syscall.RUN), 0
+    while True:
+        core.start_report(task)
+        report = core.report(task, result)
+        report.pass_event(Event.SYSCALL_ENTRY, payload, reversed(task.attached), flag)
+        core.finish_report(task, report, stops_here=True)
+        result = report.result
+        if report.action != _STOP:
+            break
+        core.owe(task, report.resume_action)
+        yield
+        if task.pending > _REPORT:
+            break
+        flag = RESUMED
+    departure = inside_kernel(task)
+    departure.abort = syscall_action(result) is Syscall.ABORT
+    return departure
+
+
+def syscall_exit(core: Utrace, task: Task, payload: tuple[Any, ...]) -> Flow:
+    """A system call's exit, which is also the return to user mode."""
+    core.start_report(task)
+    report = core.report(task)
+    report.pass_event(Event.SYSCALL_EXIT, payload, task.attached)
+    core.finish_report(task, report, stops_here=False)
+    return (yield from user_return(core, task))
+
+
+def traps(core: Utrace, task: Task, found: Sequence[Trap], signal: SigInfo | None) -> Flow:
+    """Extension events at a safe point, told to those named only; then a signal in hand."""
+    core.splice(task)
+    report = core.report(task)
+    for number, payload, recipients in found:
+        report.pass_event(number, payload, [each for each in task.attached if each in recipients])
+    yield from _finish_resume(core, task, report)
+    return (yield from user_return(core, task, signal))
+
+
+def job_stop(core: Utrace, task: Task) -> Flow:
+    """Held while job control stops the process."""
+    while core.is_held(task):
+        yield
+    return inside_kernel(task)
+
+
+def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow:
+    """The way back to user mode: reports that are owed, a signal in hand, and the holds."""
+    blank = SigInfo.make(0)
+    while True:
+        owed = task.pending < _RESUME
+        if task.pending == _INTERRUPT or task.signal_handler or (signal is not None and owed):
+            departure = yield from _report_without_signal(core, task, blank, signal)
+        elif signal is not None:
+            departure = yield from _report_signal(core, task, signal)
+            signal = None
+        elif owed or task.attaching:
+            departure = yield from _quiesce(core, task)
+        elif core.is_held(task):
+            yield
+            departure = None
+        else:
+            return Departure(step=task.step)
+        if departure is not None:
+            return departure
+
+
+_Part = Generator[None, None, Departure | None]
+
+
+def _quiesce(core: Utrace, task: Task) -> _Part:
+    """utrace_resume: a report that was asked for, or the start of a step."""
+    asked = core.start_report(task)
+    if asked in _STEPS:
+        task.step = asked
+        return None
+    if asked == _REPORT:
+        report = core.report(task)
+        report.pass_quiesce()
+        yield from _finish_resume(core, task, report)
+    return None
+
+
+def _report_without_signal(core: Utrace, task: Task, blank: SigInfo, in_hand: SigInfo | None) -> _Part:
+    """utrace_get_signal's first half: report_signal with Signal.REPORT or Signal.HANDLER."""
+    core.splice(task)
+    result = Signal.HANDLER if task.signal_handler else Signal.REPORT
+    task.signal_handler = False
+    asked, task.pending = task.pending, _RESUME
+    if asked > _REPORT:
+        task.step = asked
+        return None
+    if not task.mask & _QUIESCE:
+        return None
+    report = core.report(task, result)
+    report.pass_signal(0, blank, None)
+    return (yield from _act(core, task, report, blank, in_hand))
+
+
+def _report_signal(core: Utrace, task: Task, info: SigInfo) -> _Part:
+    """utrace_get_signal's second half: a signal that was taken off the queue."""
+    if not task.mask & _SIGNAL_ALL:
+        return Departure(step=task.step, signal=info)
+    core.start_report(task)
+    disposition = task.disposition(info.number)
+    kind, result = classify(info.number, disposition)
+    report = core.report(task, result)
+    report.pass_signal(kind, info, disposition)
+    return (yield from _act(core, task, report, info, None))
+
+
+def _act(core: Utrace, task: Task, report: Report, info: SigInfo, in_hand: SigInfo | None) -> _Part:
+    """Do what the engines decided about a signal."""
+    action = signal_action(report.result)
+    if action in _NOTHING_TO_DELIVER:
+        yield from _finish_resume(core, task, report)
+        if report.result & HOLD and info.number:
+            return Departure(step=task.step, requeue=info, report=task.pending < _RESUME)
+        return None
+    handler_runs = action is Signal.DELIVER and task.disposition(info.number) is Disposition.HANDLED
+    if handler_runs and report.action != _RESUME:
+        task.pending = _INTERRUPT
+    core.finish_report(task, report, stops_here=False)
+    if not handler_runs and task.pending in _STEPS:
+        task.step, task.pending = task.pending, _RESUME
+    return Departure(
+        step=task.step,
+        signal=info,
+        signal_action=action,
+        report=task.pending < _RESUME,
+        handler=handler_runs,
+        requeue=in_hand,
+    )
+
+
+def _finish_resume(core: Utrace, task: Task, report: Report) -> Generator[None, None, None]:
+    """finish_resume_report: hold here, or get ready to run or step."""
+    core.reset_after(task, report)
+    if report.action == _STOP:
+        core.owe(task, report.resume_action)
+        yield
+    elif report.action == _INTERRUPT:
+        core.owe(task, _INTERRUPT)
+    elif report.action in _STEPS:
+        task.step = report.action
+    else:
+        task.step = _RESUME

@@ -1,0 +1,134 @@
+"""What a SIGTRAP of the processor was: a breakpoint, a watchpoint, a step, or the program's own affair.
+
+si_code tells on x86 (gdb's nat/linux-ptrace.h has the same table): SI_KERNEL after int3, TRAP_TRACE after a
+step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug register's condition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gdbstub.linux import ptrace, signals
+from gdbstub.linux.siginfo import SigInfo
+from gdbstub.utrace.actions import Resume
+from gdbstub.utrace.engine import Attachment
+from gdbstub.utrace.events import Event
+from gdbstub.utrace.flows import Trap
+from gdbstub.utrace.ptrace_task import PtraceTask
+from gdbstub.utrace.tracehook import is_processor_trap
+
+_STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
+
+
+@dataclass
+class Found:
+    """What is to be reported of a trap."""
+
+    events: list[Trap] = field(default_factory=list)
+    own: bool = False
+    """Nobody here caused it: it is the program's signal."""
+
+
+def classify(task: PtraceTask, info: SigInfo, inside_copy: bool, block_step: bool) -> Found:
+    """Find the cause of a trap; puts the program counter back onto a breakpoint that was hit.
+
+    `inside_copy`: the thread was in a relocated instruction, so an int3 there is the program's own.
+    `block_step`: the machine steps by branches where it is told to.
+    """
+    found = Found()
+    if info.code == signals.SI_KERNEL:
+        if inside_copy:
+            found.own = True
+        else:
+            _breakpoint(task, found)
+        return found
+    stepped = task.step != Resume.RESUME and info.code in _STEP_CODES
+    watched = info.code in (signals.TRAP_HWBKPT, signals.TRAP_TRACE) and _watchpoints(task, found)
+    if stepped:
+        found.events.append(step_done(task, block_step))
+    if not stepped and not watched and not (task.internal_step and info.code in _STEP_CODES):
+        found.own = True
+    return found
+
+
+def step_done(task: PtraceTask, block_step: bool) -> Trap:
+    """The event of a finished step, for those who asked for it."""
+    kind = task.step if block_step else Resume.SINGLESTEP
+    task.step = Resume.RESUME
+    askers = [attachment for attachment in task.attachments if attachment.step_wanted]
+    for attachment in askers:
+        attachment.step_wanted = False
+    return int(Event.STEP), (kind,), askers
+
+
+def is_waiting(task: PtraceTask) -> bool:
+    """Whether a processor's SIGTRAP is queued behind the stop that the task is in.
+
+    An interruption is reported before it, with the program counter still behind the breakpoint.
+    """
+    return any(is_processor_trap(SigInfo(raw)) for raw in ptrace.pending_siginfo(task.tid))
+
+
+def _breakpoint(task: PtraceTask, found: Found) -> None:
+    space = task.process.address_space
+    registers = task.registers
+    address = registers.pc - space.architecture.breakpoint_pc_offset
+    plant = space.breakpoints.at(address)
+    if plant is None:
+        own_bytes = space.read_some(address, len(space.architecture.breakpoint))
+        if own_bytes == space.architecture.breakpoint:
+            found.own = True
+        else:
+            registers.pc = address
+        return
+    registers.pc = address
+    task.passed = address
+    if task.restarting_at == address:
+        return
+    for attachment in task.attachments:
+        for owner in plant.owners:
+            if owner.engine is attachment.engine:
+                found.events.append((int(Event.BREAKPOINT), (owner,), [attachment]))
+
+
+def _watchpoints(task: PtraceTask, found: Found) -> bool:
+    """Report the watchpoints that the debug status names; True if the trap was a debug register's."""
+    if not task.debug_generation:
+        return False
+    machine = task.process.architecture.debug_registers
+    offset = machine.user_offset + 8 * machine.status
+    status = ptrace.peek_user(task.tid, offset)
+    if not machine.hits(status):
+        return False
+    ptrace.poke_user(task.tid, offset, 0)
+    for watchpoint in task.process.watchpoints.hit(status):
+        attachment = _attachment_of(task, watchpoint.engine)
+        if attachment is not None:
+            found.events.append((int(Event.WATCHPOINT), (watchpoint,), [attachment]))
+    return True
+
+
+def _attachment_of(task: PtraceTask, engine: object) -> Attachment | None:
+    return next((each for each in task.attachments if each.engine is engine), None)
+
+
+def load_debug_registers(task: PtraceTask) -> None:
+    """Bring a stopped task's debug registers up to date with its process's watchpoints."""
+    watchpoints = task.process.watchpoints
+    if task.debug_generation == watchpoints.generation:
+        return
+    machine = task.process.architecture.debug_registers
+    control = machine.user_offset + 8 * machine.control
+    ptrace.poke_user(task.tid, control, 0)
+    for slot, watch in enumerate(watchpoints.slots):
+        if watch is not None:
+            ptrace.poke_user(task.tid, machine.user_offset + 8 * slot, watch.address)
+    ptrace.poke_user(task.tid, control, machine.control_value(watchpoints.slots))
+    task.debug_generation = watchpoints.generation
+
+
+def clear_debug_registers(task: PtraceTask) -> None:
+    """Leave nothing in a task's debug registers."""
+    if task.debug_generation:
+        machine = task.process.architecture.debug_registers
+        ptrace.poke_user(task.tid, machine.user_offset + 8 * machine.control, 0)
