@@ -207,6 +207,9 @@ class Architecture:
     pc: str
     sp: str
     thread_pointer: str | None
+    """Register that holds the address of the thread's own block."""
+    thread_area_segment: str | None
+    """Segment register whose descriptor does, where no register holds it itself."""
     expedited: tuple[str, ...]
     """Registers sent along with every stop reply."""
     syscall: SyscallAbi

@@ -17,6 +17,7 @@ PEEKUSER, POKEUSER = 3, 6
 CONT, KILL, SINGLESTEP, SYSCALL, SINGLEBLOCK = 7, 8, 9, 24, 33
 GETREGS, SETREGS = 12, 13
 DETACH = 17
+GET_THREAD_AREA = 25
 SETOPTIONS, GETEVENTMSG, GETSIGINFO, SETSIGINFO = 0x4200, 0x4201, 0x4202, 0x4203
 GETREGSET, SETREGSET = 0x4204, 0x4205
 SEIZE, INTERRUPT, LISTEN, PEEKSIGINFO = 0x4206, 0x4207, 0x4208, 0x4209
@@ -156,6 +157,13 @@ def peek_user(tid: int, offset: int) -> int:
 def poke_user(tid: int, offset: int, value: int) -> None:
     """Set one word of `struct user`."""
     request(POKEUSER, tid, offset, value)
+
+
+def get_thread_area(tid: int, index: int) -> int:
+    """The base address of a 32-bit thread's TLS segment descriptor (struct user_desc, asm/ldt.h)."""
+    descriptor = (ctypes.c_uint32 * 4)()
+    request(GET_THREAD_AREA, tid, index, ctypes.addressof(descriptor))
+    return int(descriptor[1])
 
 
 _siginfo = ctypes.create_string_buffer(SIGINFO_SIZE)

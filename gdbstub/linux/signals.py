@@ -18,7 +18,7 @@ SI_KERNEL = 0x80
 TRAP_BRKPT, TRAP_TRACE, TRAP_HWBKPT = 1, 2, 4
 """si_code of SIGTRAP (asm-generic/siginfo.h)."""
 TRAP_HANDLER = SIGTRAP
-"""si_code when a step ends at the first instruction of a signal handler (ptrace_notify in kernel/signal.c)."""
+"""si_code when a step ends at the start of a signal handler (ptrace_notify in kernel/signal.c)."""
 
 GDB_UNKNOWN = 143
 _ORDINARY = (

@@ -1,10 +1,10 @@
 """A back end without a kernel: tasks stand where a test puts them, and what the core decides is recorded.
 
-    machine = SimulatedMachine()
-    task = machine.process(pid=10).leader
-    machine.stand(task, StopKind.SYSCALL_EXIT)
-    machine.core.report_syscall_exit(task, call)
-    machine.departures            # [(task, Departure(...))], or empty while an engine holds the task
+machine = SimulatedMachine()
+task = machine.process(pid=10).leader
+machine.stand(task, StopKind.SYSCALL_EXIT)
+machine.core.report_syscall_exit(task, call)
+machine.departures            # [(task, Departure(...))], or empty while an engine holds the task
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class SimulatedMachine:
         self, pid: int, tids: tuple[int, ...] = (), regions: Mapping[int, bytes] | None = None
     ) -> Process:
         """A new process whose tasks are its leader and `tids`; all run."""
-        space = AddressSpace(SimulatedMemory(regions), amd64(None), lambda: [])
+        space = AddressSpace(SimulatedMemory(regions), amd64(None), list)
         process = Process(pid, self.core, space)
         for tid in (pid, *tids):
             self.task(tid, process)

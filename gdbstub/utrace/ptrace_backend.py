@@ -285,6 +285,7 @@ class PtraceBackend(Resuming):
 
     def _ended(self, task: PtraceTask, outcome: Exited | Killed) -> None:
         process = task.process
+        task.outcome = outcome
         if task.tid == process.pid:
             process.outcome = outcome
         self._bury(task, group_dead=len(process.tasks) == 1)

@@ -132,6 +132,19 @@ class PtraceTask(Task):
         return Disposition.HANDLED if signals.is_member(sets["SigCgt"], signal) else Disposition.DEFAULT
 
     @property
+    def thread_pointer(self) -> int:
+        """Where the thread's own block of memory is (the TCB)."""
+        segment = self.process.architecture.thread_area_segment
+        if segment is None:
+            return super().thread_pointer
+        return ptrace.get_thread_area(self.tid, self.registers[segment] >> 3)
+
+    @property
+    def siginfo(self) -> SigInfo:
+        """The siginfo of the current stop."""
+        return super().siginfo if self.signal is None else SigInfo(self.signal.raw)
+
+    @property
     def name(self) -> str:
         """The thread's name, empty once it is gone."""
         try:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
+from gdbstub.linux import signals
+from gdbstub.linux.siginfo import SigInfo
 from gdbstub.utrace.actions import Resume, Signal
 from gdbstub.utrace.engine import Attachment, Engine
+from gdbstub.utrace.errors import NotSupported
 from gdbstub.utrace.stops import Stop
 from gdbstub.utrace.watchpoints import Watchpoints
 
 if TYPE_CHECKING:
     from gdbstub.arch.description import Architecture, RegisterSet
-    from gdbstub.linux.siginfo import SigInfo
     from gdbstub.linux.wait import Exited, Killed
     from gdbstub.utrace.address_space import AddressSpace
     from gdbstub.utrace.breakpoints import OutOfLineCopy
@@ -89,6 +91,8 @@ class Task(ABC):
         """Address of a breakpoint whose hit has been reported here and whose instruction has not run yet."""
         self.out_of_line: OutOfLineCopy | None = None
         """The relocated instruction that the task was last sent into."""
+        self.outcome: Exited | Killed | None = None
+        """How it ended."""
         self.dead = False
         self.reporting_death = False
         self.reaping = False
@@ -134,6 +138,19 @@ class Task(ABC):
     @abstractmethod
     def disposition(self, signal: int) -> Disposition:
         """What the process has arranged for a signal."""
+
+    @property
+    def siginfo(self) -> SigInfo:
+        """The siginfo of the current stop; of a stop without a signal, a SIGTRAP."""
+        return SigInfo.make(signals.SIGTRAP)
+
+    @property
+    def thread_pointer(self) -> int:
+        """Where the thread's own block of memory is (the TCB)."""
+        register = self.process.architecture.thread_pointer
+        if register is None:
+            raise NotSupported("no register holds the thread pointer")
+        return self.registers[register]
 
     @property
     @abstractmethod

@@ -183,9 +183,9 @@ class Tracer:
             self._collect()
         return True
 
-    def add_reader(self, descriptor: int, callback: Callable[[], None]) -> None:
-        """Call back from the loop whenever a descriptor is readable."""
-        self._poller.add(descriptor, callback)
+    def add_reader(self, descriptor: int, callback: Callable[[], None], events: int = select.EPOLLIN) -> None:
+        """Call back from the loop whenever a descriptor is readable, or other epoll events hold."""
+        self._poller.add(descriptor, callback, events)
 
     def change_reader(self, descriptor: int, events: int) -> None:
         """Wait for other epoll events of a descriptor."""
@@ -203,8 +203,12 @@ class Tracer:
         """Call back from the loop; may be used in any thread."""
         self._soon.append(callback)
         if threading.get_ident() != self._thread:
-            with contextlib.suppress(BlockingIOError):
-                os.write(self._wake_write, b"\0")
+            self.wake()
+
+    def wake(self) -> None:
+        """Have the loop look at its condition; may be used in any thread and in a signal handler."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_write, b"\0")
 
     def call(self, function: Callable[[], _Result]) -> _Result:
         """Have the tracer's thread call a function, and wait for the result; for other threads.

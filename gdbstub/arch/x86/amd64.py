@@ -110,6 +110,7 @@ def amd64(layout: XsaveLayout | None) -> Architecture:
         pc="rip",
         sp="rsp",
         thread_pointer="fs_base",
+        thread_area_segment=None,
         expedited=("rbp", "rsp", "rip"),
         syscall=SYSCALL,
         other_syscalls=(I386_SYSCALL,),

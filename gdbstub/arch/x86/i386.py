@@ -92,6 +92,7 @@ def i386(layout: XsaveLayout | None) -> Architecture:
         pc="eip",
         sp="esp",
         thread_pointer=None,
+        thread_area_segment="gs",
         expedited=("ebp", "esp", "eip"),
         syscall=SYSCALL,
         other_syscalls=(),

@@ -1,0 +1,168 @@
+"""gdbstub-server: in place of gdbserver."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from gdbstub.cli.server_arguments import PACKETS_TO_DISABLE, USAGE, Arguments, BadArguments, parse
+
+if TYPE_CHECKING:
+    from gdbstub.hub.listener import Address
+    from gdbstub.hub.server import GdbServer
+    from gdbstub.rsp.session import Log
+    from gdbstub.target.live.target import LiveTarget
+
+
+def main() -> None:
+    """The command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: Sequence[str]) -> int:
+    """Run with these arguments; the exit status."""
+    try:
+        arguments = parse(words)
+    except BadArguments as error:
+        _complain(str(error))
+        return 1
+    if arguments.print_and_end:
+        _print(arguments.print_and_end)
+        return 0
+    # Imported only now: --version and --help are quick.
+    from gdbstub.hub.listener import BadAddress, parse_address
+    from gdbstub.target.values import TargetError
+
+    try:
+        return _serve(arguments, parse_address(arguments.address))
+    except (BadAddress, TargetError) as error:
+        _complain(str(error))
+    except OSError as error:
+        _complain(error.strerror or str(error))
+    return 1
+
+
+def _serve(arguments: Arguments, address: Address) -> int:
+    from gdbstub.hub.listener import Listener, StandardIo, TcpAddress
+    from gdbstub.hub.server import GdbServer, use_standard_io
+    from gdbstub.target.live.target import LiveTarget
+    from gdbstub.utrace.tracer import Tracer
+
+    descriptors = use_standard_io() if isinstance(address, StandardIo) else None
+    with Tracer() as tracer:
+        target = LiveTarget(tracer)
+        server = GdbServer(
+            tracer,
+            target,
+            _say,
+            once=arguments.once,
+            extended=arguments.multi,
+            disabled=arguments.disabled,
+        )
+        _end_on_signals(server)
+        with _Terminal() as terminal:
+            _start(arguments, target, terminal)
+            server.log = _packet_log(arguments, server)
+            if descriptors is not None:
+                _say("Remote debugging using stdio")
+                server.serve(*descriptors)
+            else:
+                assert not isinstance(address, StandardIo)
+                if isinstance(address, TcpAddress) and not address.host_given:
+                    _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
+                server.listen(Listener(address))
+            server.run()
+    return 0
+
+
+def _start(arguments: Arguments, target: LiveTarget, terminal: _Terminal) -> None:
+    """Get the process that is to be debugged ready."""
+    target.wrapper = arguments.wrapper
+    target.start_with_shell(arguments.with_shell)
+    target.disable_randomization(not arguments.randomize)
+    if arguments.attach is not None:
+        target.attach(arguments.attach)
+        _say(f"Attached; pid = {arguments.attach}")
+    elif arguments.program:
+        target.run(arguments.program)
+        pid = target.processes()[0]
+        terminal.give_to(pid)
+        _say(f"Process {arguments.program[0]} created; pid = {pid}")
+
+
+class _Terminal:
+    """The controlling terminal, lent to the program that is debugged as a shell would."""
+
+    def __init__(self) -> None:
+        self._descriptor = 0
+        self._former: int | None = None
+
+    def give_to(self, process_group: int) -> None:
+        """Make the program's process group the foreground one, if we have a terminal."""
+        if not os.isatty(self._descriptor):
+            return
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        try:
+            self._former = os.tcgetpgrp(self._descriptor)
+            os.tcsetpgrp(self._descriptor, process_group)
+        except OSError:
+            self._former = None
+
+    def __enter__(self) -> _Terminal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._former is not None:
+            try:
+                os.tcsetpgrp(self._descriptor, self._former)
+            except OSError as error:
+                _complain(f"cannot take the terminal back: {error.strerror}")
+
+
+def _end_on_signals(server: GdbServer) -> None:
+    """End in order on SIGTERM, SIGINT and SIGHUP: what was started is killed, the rest let go unharmed."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: server.end())
+
+
+def _packet_log(arguments: Arguments, server: GdbServer) -> Log:
+    """Print what travels, while that is wanted."""
+    server.options.remote_debug = arguments.debug
+    server.options.timestamps = arguments.timestamps
+    output: TextIO = sys.stderr
+    if arguments.debug_file is not None:
+        output = open(arguments.debug_file, "w")  # noqa: SIM115 - open until the end
+    arrows = {"client": "<-", "server": "->", "notification": "->%", "interrupt": "<- ^C"}
+
+    def log(direction: str, packet: bytes) -> None:
+        if not server.options.remote_debug:
+            return
+        stamp = f"{time.time():.6f} " if server.options.timestamps else ""
+        text = packet.decode("latin-1").encode("unicode_escape").decode()
+        print(f"{stamp}{arrows[direction]} {text}", file=output, flush=True)
+
+    return log
+
+
+def _print(what: str) -> None:
+    if what == "help":
+        print(USAGE, end="")
+    elif what == "disable-packet":
+        print(PACKETS_TO_DISABLE, end="")
+    else:
+        from importlib.metadata import version
+
+        print(f"gdbstub-server {version('gdbstub-utrace')}, in place of GNU gdbserver")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _complain(text: str) -> None:
+    print(f"gdbstub-server: {text}", file=sys.stderr, flush=True)

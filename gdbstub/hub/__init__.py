@@ -1,0 +1,1 @@
+"""Where clients come in: listening, and connections between sockets and sessions."""

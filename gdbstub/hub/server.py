@@ -1,0 +1,120 @@
+"""A gdb server: one client at a time on one debugger's target, and what happens when it leaves."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from gdbstub.hub.connection import Connection
+from gdbstub.hub.listener import Listener
+from gdbstub.linux import signals
+from gdbstub.linux.wait import Exited
+from gdbstub.rsp.session import Log, Options, Session
+from gdbstub.target.live.target import LiveTarget
+from gdbstub.utrace.task import Process
+from gdbstub.utrace.tracer import Tracer
+
+
+class GdbServer:
+    """Serves a target until nothing is left to do.
+
+    As gdbserver: without extended mode it ends when the client has gone and nothing is debugged any more;
+    else it listens again, and what is debugged stays as the client left it.
+    """
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        target: LiveTarget,
+        say: Callable[[str], None],
+        *,
+        once: bool = False,
+        extended: bool = False,
+        disabled: frozenset[str] = frozenset(),
+    ) -> None:
+        """`say` gets the lines that users of gdbserver know. `once`: end with the first client."""
+        self.tracer = tracer
+        self.target = target
+        self.say = say
+        self.once = once
+        self.extended = extended
+        self.disabled = disabled
+        self.options = Options()
+        self.log: Log = lambda direction, packet: None
+        self.ended = False
+        self._listener: Listener | None = None
+        self._connection: Connection | None = None
+        self._session: Session | None = None
+        tracer.on_gone.append(self._process_gone)
+
+    def listen(self, listener: Listener) -> None:
+        """Take clients from a listener, one after the other."""
+        self._listener = listener
+        self.say(f"Listening on {listener.name}")
+        self.tracer.add_reader(listener.fileno(), self._accept)
+
+    def serve(self, read_descriptor: int, write_descriptor: int) -> None:
+        """Serve a client that is connected already."""
+        connection = Connection(self.tracer, read_descriptor, write_descriptor, self._client_gone)
+        session = Session(self.target, connection.write, self.options, self.disabled)
+        session.extended = self.extended
+        session.on_exit = self.end
+        session.log = self.log
+        connection.serve(session)
+        self._connection, self._session = connection, session
+
+    def run(self) -> None:
+        """Serve until the end."""
+        self.tracer.run_until(lambda: self.ended)
+
+    def end(self) -> None:
+        """Serve no more."""
+        self.ended = True
+        self.tracer.wake()
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        try:
+            descriptor, peer = self._listener.accept()
+        except OSError:
+            return
+        self.tracer.remove_reader(self._listener.fileno())
+        if self.once:
+            self._listener.close()
+        self.say(peer)
+        self.serve(descriptor, descriptor)
+
+    def _client_gone(self) -> None:
+        assert self._session is not None
+        self.extended = self.extended or self._session.extended
+        self.target.close_all_files()
+        self._connection = self._session = None
+        if (
+            self.ended
+            or self.once
+            or self._listener is None
+            or not (self.extended or self.target.processes())
+        ):
+            self.end()
+            return
+        self.say("Remote side has terminated connection.  GDBserver will reopen the connection.")
+        self.listen(self._listener)
+
+    def _process_gone(self, process: Process) -> None:
+        outcome = process.outcome
+        if outcome is None:
+            self.say(f"Detaching from process {process.pid}")
+        elif isinstance(outcome, Exited):
+            self.say(f"\nChild exited with status {outcome.code}")
+        else:
+            self.say(f"\nChild terminated with signal = {outcome.signal:#x} ({signals.name(outcome.signal)})")
+
+
+def use_standard_io() -> tuple[int, int]:
+    """Take standard input and output for the protocol; the program gets no input and writes to our errors."""
+    reading, writing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return reading, writing

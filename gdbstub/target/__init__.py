@@ -1,0 +1,1 @@
+"""What a debugger front end debugs: the capability interfaces, and what implements them."""

@@ -1,0 +1,1 @@
+"""The live target: a debugger's view of running processes, as an engine on utrace."""
