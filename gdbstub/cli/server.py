@@ -53,6 +53,7 @@ def _serve(arguments: Arguments, address: Address) -> int:
     from gdbstub.utrace.tracer import Tracer
 
     descriptors = use_standard_io() if isinstance(address, StandardIo) else None
+    listener = None if isinstance(address, StandardIo) else Listener(address)
     with Tracer() as tracer:
         target = LiveTarget(tracer)
         server = GdbServer(
@@ -67,14 +68,13 @@ def _serve(arguments: Arguments, address: Address) -> int:
         with _Terminal() as terminal:
             _start(arguments, target, terminal)
             server.log = _packet_log(arguments, server)
+            if isinstance(address, TcpAddress) and not address.host_given:
+                _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
+            if listener is not None:
+                server.listen(listener)
             if descriptors is not None:
                 _say("Remote debugging using stdio")
                 server.serve(*descriptors)
-            else:
-                assert not isinstance(address, StandardIo)
-                if isinstance(address, TcpAddress) and not address.host_given:
-                    _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
-                server.listen(Listener(address))
             server.run()
     return 0
 

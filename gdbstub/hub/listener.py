@@ -99,8 +99,8 @@ def _listen_tcp(address: TcpAddress) -> socket.socket:
         candidates = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
-    except socket.gaierror:
-        raise OSError(0, f"{address.host}: cannot resolve name.") from None
+    except socket.gaierror as error:
+        raise OSError(0, f"{address.host}: cannot resolve name: {error.strerror}") from None
     problem: OSError | None = None
     for family, kind, protocol, _, place in candidates:
         listening = socket.socket(family, kind, protocol)
@@ -113,7 +113,7 @@ def _listen_tcp(address: TcpAddress) -> socket.socket:
             problem = OSError(error.errno, f"Can't bind address: {error.strerror}.")
             continue
         return listening
-    raise problem or OSError(0, f"{address.host}: cannot resolve name.")
+    raise problem or OSError(0, f"{address.host}: cannot resolve name: no address")
 
 
 def _listen_unix(path: str) -> socket.socket:

@@ -82,10 +82,15 @@ def auxv_entries(auxv: bytes, bits: int) -> dict[int, int]:
     return entries
 
 
-def namespaces(read: ReadMemory, auxv: bytes, bits: int) -> list[Namespace]:
-    """The namespaces of a process, the default one first; empty before the dynamic linker has set up."""
+def namespaces(read: ReadMemory, auxv: bytes, bits: int) -> list[Namespace] | None:
+    """The namespaces of a process, the default one first; empty before the dynamic linker has set up.
+
+    None for a program that does not say where its list is (it is static, or the dynamic linker itself).
+    """
     layout = LAYOUTS[bits]
     debug = _debug_address(read, auxv_entries(auxv, bits), layout)
+    if debug is None:
+        return None
     found: list[Namespace] = []
     while debug and len(found) < _MOST_OBJECTS:
         contents = read(debug, layout.debug.size)
@@ -113,11 +118,11 @@ def objects(read: ReadMemory, start: int, previous: int, bits: int) -> Iterator[
         seen += 1
 
 
-def _debug_address(read: ReadMemory, auxv: dict[int, int], layout: Layout) -> int:
-    """DT_DEBUG of the program's dynamic section; 0 if it has none (yet)."""
+def _debug_address(read: ReadMemory, auxv: dict[int, int], layout: Layout) -> int | None:
+    """DT_DEBUG of the program's dynamic section, 0 if it is not set yet; None if there is none."""
     table, size, count = (auxv.get(key, 0) for key in (AT_PHDR, AT_PHENT, AT_PHNUM))
     if not table or size != layout.program_header.size:
-        return 0
+        return None
     contents = read(table, size * count)
     headers = [
         layout.program_header.unpack_from(contents, offset)
@@ -126,7 +131,7 @@ def _debug_address(read: ReadMemory, auxv: dict[int, int], layout: Layout) -> in
     by_type = {header[layout.header_type]: header for header in headers}
     dynamic = by_type.get(_PT_DYNAMIC)
     if dynamic is None:
-        return 0
+        return None
     own = by_type.get(_PT_PHDR)
     moved = table - own[layout.header_address] if own is not None else 0
     section = read(dynamic[layout.header_address] + moved, dynamic[layout.header_memory_size])
@@ -136,7 +141,7 @@ def _debug_address(read: ReadMemory, auxv: dict[int, int], layout: Layout) -> in
             break
         if tag == _DT_DEBUG:
             return int(value)
-    return 0
+    return None
 
 
 def _string(read: ReadMemory, address: int) -> str:

@@ -24,6 +24,9 @@ _Capability = TypeVar("_Capability")
 PACKET_SIZE = 0x20000
 """Bytes of the largest packet: few round trips for memory and files (any gdb takes what is offered)."""
 
+_COMMANDS_TO_DISABLE = frozenset({"vCont", "qC", "qfThreadInfo"})
+"""Of the names that --disable-packet knows, those of packets; the others (T) are about replies."""
+
 Log = Callable[[str, bytes], None]
 """(direction, packet): told of everything that travels."""
 
@@ -131,7 +134,7 @@ class Session:
 
     def serves(self, entry: Command) -> bool:
         """Whether the target can do what a packet needs."""
-        if entry.name in self.disabled:
+        if entry.name in self.disabled and entry.name in _COMMANDS_TO_DISABLE:
             return False
         return entry.needs is None or isinstance(self.target, entry.needs)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -102,11 +101,10 @@ class AddressSpace:
         self._longest = max(self._longest, len(overlay.planted))
 
     def unplant(self, overlay: Overlay) -> None:
-        """Put the program's own bytes back. Memory that has been unmapped since is let be."""
+        """Put the program's own bytes back. Raises MemoryFault if that memory is not there any more."""
         del self._overlays[overlay.address]
         self._addresses.remove(overlay.address)
-        with contextlib.suppress(MemoryFault):
-            self.memory.write(overlay.address, bytes(overlay.original))
+        self.memory.write(overlay.address, bytes(overlay.original))
 
     def overlays(self) -> list[Overlay]:
         """Everything that is planted, in address order."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
+from gdbstub.linux.memory import MemoryFault
 from gdbstub.utrace.address_space import Overlay
 
 if TYPE_CHECKING:
@@ -78,7 +80,8 @@ class Breakpoints:
     def remove(self, breakpoint: Breakpoint) -> None:
         """Take a breakpoint out; with the last of its address the program's own byte comes back.
 
-        Raises KeyError if it is not inserted.
+        Raises KeyError if it is not inserted, and MemoryFault, having taken it out, if the memory under it
+        is not there any more.
         """
         plant = self._plants[breakpoint.address]
         if breakpoint not in plant.owners:
@@ -92,7 +95,8 @@ class Breakpoints:
         for plant in list(self._plants.values()):
             plant.owners = [owner for owner in plant.owners if owner.engine is not engine]
             if not plant.owners:
-                self._unplant(plant)
+                with contextlib.suppress(MemoryFault):
+                    self._unplant(plant)
 
     def at(self, address: int) -> Plant | None:
         """What is planted at an address."""
@@ -119,15 +123,16 @@ class Breakpoints:
     def clean(self, engines: Container[Engine]) -> None:
         """Take out what belongs to none of these engines, relocated instructions included."""
         for overlay in self._space.overlays():
-            if not isinstance(overlay, Plant):
-                self._space.unplant(overlay)
-                continue
-            overlay.owners = [owner for owner in overlay.owners if owner.engine in engines]
-            if not overlay.owners:
-                self._unplant(overlay)
+            with contextlib.suppress(MemoryFault):
+                if not isinstance(overlay, Plant):
+                    self._space.unplant(overlay)
+                    continue
+                overlay.owners = [owner for owner in overlay.owners if owner.engine in engines]
+                if not overlay.owners:
+                    self._unplant(overlay)
 
     def _unplant(self, plant: Plant) -> None:
         del self._plants[plant.address]
-        self._space.unplant(plant)
         if plant.out_of_line is not None:
             self._space.scratch.free(plant.out_of_line.slot)
+        self._space.unplant(plant)

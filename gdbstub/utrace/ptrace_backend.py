@@ -92,7 +92,9 @@ class PtraceBackend(Resuming):
         """Nothing of an engine stays in a process; without any engine the process is let go."""
         if not process.tasks:
             return
-        process.address_space.breakpoints.remove_all(engine)
+        sharing = process.address_space.processes
+        if not any(engine in other.engines for other in sharing if other is not process):
+            process.address_space.breakpoints.remove_all(engine)
         process.watchpoints.remove_all(engine)
         if not process.engines:
             self.release(process)
@@ -216,6 +218,8 @@ class PtraceBackend(Resuming):
         else:
             task.stop = Stop(StopKind.SYSCALL_EXIT)
             number, task.syscall_number = task.syscall_number, -1
+            if number < 0:
+                number = syscall.number
             self.core.report_syscall_exit(task, SyscallExit(syscall, number, info.result))
 
     def _clone(self, task: PtraceTask, stopped: Stopped, mark: Mark | None) -> None:

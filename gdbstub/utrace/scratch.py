@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,7 @@ class Scratch:
         }
         for slot in self._retired:
             if id(slot) not in busy:
-                self._space.unplant(slot)
-                self._free.append(slot.address)
+                with contextlib.suppress(MemoryFault):
+                    self._space.unplant(slot)
+                    self._free.append(slot.address)
         self._retired = [slot for slot in self._retired if id(slot) in busy]

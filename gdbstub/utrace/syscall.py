@@ -93,7 +93,6 @@ class SyscallExit:
     def __init__(self, syscall: Syscall, number: int, result: int) -> None:
         self.syscall = syscall
         self.number = number
-        """-1 when the task was attached inside the call."""
         self.result = result
         """The value that the program gets; negative errno for a failure."""
 

@@ -10,7 +10,11 @@ from gdbstub.rsp.session import Session
 from gdbstub.target.interfaces import Events
 
 
-@command("QPassSignals", needs=Events, features=("QPassSignals+",))
+@command(
+    "QPassSignals",
+    needs=Events,
+    features=("QPassSignals+", "fork-events+", "vfork-events+", "exec-events+"),
+)
 def pass_signals(session: Session, arguments: bytes) -> bytes:
     """Signals to deliver without stopping; replaces the last list."""
     session.target_as(Events).pass_signals(_signals(arguments))

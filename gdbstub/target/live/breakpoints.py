@@ -49,7 +49,10 @@ class LiveBreakpoints(DebuggerEngine, interfaces.Breakpoints):
         process = self.process(pid)
         existing = self._find(process, request)
         if isinstance(existing, Breakpoint):
-            process.address_space.breakpoints.remove(existing)
+            try:
+                process.address_space.breakpoints.remove(existing)
+            except OSError as error:
+                raise TargetError(str(error.strerror)) from None
         elif existing is not None:
             process.watchpoints.remove(existing)
 

@@ -11,7 +11,7 @@ from gdbstub.linux.link_map import namespaces, objects
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.target import interfaces
 from gdbstub.target.live.engine import DebuggerEngine
-from gdbstub.target.values import NoSuchThread, ThreadId
+from gdbstub.target.values import NoSuchThread, TargetError, ThreadId
 from gdbstub.utrace.task import Process
 
 _Contents = TypeVar("_Contents")
@@ -38,6 +38,8 @@ class LiveData(DebuggerEngine, interfaces.ProcessData, interfaces.SignalData):
             main = ""
         else:
             found = namespaces(read, self.auxiliary_vector(pid), bits)
+            if found is None:
+                raise TargetError("the program does not say where its libraries are")
             lists = [(namespace.debug, namespace.first, 0) for namespace in found]
             main = f' main-lm="{found[0].first:#x}"' if found and found[0].first else ""
         items = []

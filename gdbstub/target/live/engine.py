@@ -49,6 +49,10 @@ _BASE_EVENTS = (
     | Event.VFORK_DONE
 )
 _CLONE_VFORK = 0x4000
+_BREAKPOINT_LIKE = frozenset({4, 11})
+"""SIGILL and SIGSEGV: what a breakpoint raises where nothing can be executed. gdb puts one onto the stack,
+to have a function that it calls return there.
+"""
 
 
 class DebuggerEngine(Engine):
@@ -87,6 +91,10 @@ class DebuggerEngine(Engine):
     def hold(self, thread: LiveThread) -> None:
         """Bring a thread to a stand."""
 
+    @abstractmethod
+    def check_soon(self) -> None:
+        """A thread is about to stand still: see about it once it does."""
+
     @property
     @abstractmethod
     def is_stopping(self) -> bool:
@@ -120,7 +128,10 @@ class DebuggerEngine(Engine):
         """Ask the core for what the client's settings need."""
         for task in process.tasks.values():
             if task in self._threads:
-                set_events(task, self, self._wanted(task))
+                self._update_events_of(task)
+
+    def _update_events_of(self, task: Task) -> None:
+        set_events(task, self, self._wanted(task))
 
     def _wanted(self, task: Task) -> int:
         wanted = int(_BASE_EVENTS)
@@ -129,6 +140,8 @@ class DebuggerEngine(Engine):
         if task.tid == task.process.pid:
             # A leader that exits before its threads stays as a zombie and comes to no stop: this tells.
             wanted |= Event.EXIT
+        if self._threads[task].inside_call:
+            wanted |= Event.SYSCALL_EXIT
         return wanted
 
     # Callbacks.
@@ -137,7 +150,7 @@ class DebuggerEngine(Engine):
         """A task joins the debugger."""
         self._processes[task.process.pid] = task.process
         thread = self._threads[task] = LiveThread(task)
-        set_events(task, self, self._wanted(task))
+        self._update_events_of(task)
         if self._hold_new or self.is_stopping:
             self.hold(thread)
         else:
@@ -161,6 +174,7 @@ class DebuggerEngine(Engine):
 
     def _answer(self, thread: LiveThread) -> int:
         if not thread.go:
+            self.check_soon()
             return Resume.STOP
         return Resume.SINGLESTEP if thread.stepping else Resume.RESUME
 
@@ -197,7 +211,13 @@ class DebuggerEngine(Engine):
         )
         if dropped or thread.task.process.pid in self._ending:
             return True
+        if info.number in _BREAKPOINT_LIKE and self._stands_at_own_breakpoint(thread.task):
+            return False
         return info.number in self._pass_signals and not thread.stepping
+
+    def _stands_at_own_breakpoint(self, task: Task) -> bool:
+        plant = task.process.address_space.breakpoints.at(task.registers.pc)
+        return plant is not None and any(owner.engine is self for owner in plant.owners)
 
     def report_step(self, task: Task, action: int, kind: int) -> Answer:
         """A step is a stop, unless it is one of many through a range."""
@@ -242,10 +262,27 @@ class DebuggerEngine(Engine):
         return self._syscall(self._threads[task], call.number, entry=False)
 
     def _syscall(self, thread: LiveThread, number: int, entry: bool) -> int:
-        caught = self._caught.get(thread.task.process.pid, frozenset())
-        if thread.go and (caught is None or number in caught):
+        if thread.inside_call:
+            thread.inside_call = False
+            self._update_events_of(thread.task)
+            self.happened(thread, SyscallStop(thread.id, number, entry))
+        elif self.is_caught(thread, number):
             self.happened(thread, SyscallStop(thread.id, number, entry))
         return self._answer(thread)
+
+    def is_caught(self, thread: LiveThread, number: int) -> bool:
+        """Whether the client wants to know of a system call, by its current settings."""
+        caught = self._caught.get(thread.task.process.pid, frozenset())
+        return caught is None or number in caught
+
+    def _happened_inside_call(self, thread: LiveThread, stop: Stop) -> None:
+        """Something happened inside a system call, which the thread will leave before it stands still.
+
+        Whether its return is a stop, too, is decided by what the client has set when its turn comes.
+        """
+        thread.inside_call = True
+        self._update_events_of(thread.task)
+        self.happened(thread, stop)
 
     def report_clone(self, task: Task, action: int, flags: int, child: Task) -> Answer:
         """Follow a child process if its event is reported; threads have joined by themselves."""
@@ -258,7 +295,11 @@ class DebuggerEngine(Engine):
             return self._answer(thread)
         vfork = bool(flags & _CLONE_VFORK)
         if self._report_vfork if vfork else self._report_fork:
-            self.happened(thread, ForkStop(thread.id, ThreadId(child.process.pid, child.tid), vfork))
+            stop = ForkStop(thread.id, ThreadId(child.process.pid, child.tid), vfork)
+            if vfork:
+                self.happened(thread, stop)
+            else:
+                self._happened_inside_call(thread, stop)
             with self.holding_new_threads():
                 self.tracer.join(child.process, self)
         return self._answer(thread)
@@ -267,15 +308,15 @@ class DebuggerEngine(Engine):
         """Stop for the end of a vfork whose start was reported."""
         thread = self._threads[task]
         if self._report_vfork:
-            self.happened(thread, VforkDoneStop(thread.id))
+            self._happened_inside_call(thread, VforkDoneStop(thread.id))
         return self._answer(thread)
 
     def report_exec(self, task: Task, action: int, program: Program) -> Answer:
         """Stop for a new program."""
         thread = self._threads[task]
-        set_events(task, self, self._wanted(task))
+        self._update_events_of(task)
         if self._report_exec:
-            self.happened(thread, ExecStop(thread.id, program.path))
+            self._happened_inside_call(thread, ExecStop(thread.id, program.path))
         return self._answer(thread)
 
     def report_exit(self, task: Task, action: int, code: int) -> Answer:

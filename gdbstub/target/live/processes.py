@@ -84,7 +84,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         if self.non_stop:
             for thread in threads:
                 self._queue.add(thread, SignalStop(thread.id, 0))
-            self._check_soon()
+            self.check_soon()
         else:
             self.now_told(threads[0], SignalStop(threads[0].id, signals.SIGTRAP))
 

@@ -19,6 +19,7 @@ from gdbstub.target.values import (
     ResumeKind,
     SignalStop,
     Stop,
+    SyscallStop,
 )
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.control import control
@@ -75,7 +76,7 @@ class Running(DebuggerEngine, interfaces.Resume):
         """A thread has ended or begun to end."""
         self._moving.discard(thread)
         self._queue.drop(thread)
-        self._check_soon()
+        self.check_soon()
 
     def hold(self, thread: LiveThread) -> None:
         """Bring a thread to a stand."""
@@ -86,12 +87,12 @@ class Running(DebuggerEngine, interfaces.Resume):
             self._moving.add(thread)
         except NoTask:
             return
-        self._check_soon()
+        self.check_soon()
 
     def _something_happened(self) -> None:
         if not self.non_stop:
             self._stop_all()
-        self._check_soon()
+        self.check_soon()
 
     def _stop_all(self) -> None:
         if self._stopping:
@@ -101,7 +102,8 @@ class Running(DebuggerEngine, interfaces.Resume):
             if thread.go and not thread.ending:
                 self.hold(thread)
 
-    def _check_soon(self) -> None:
+    def check_soon(self) -> None:
+        """See who stands still once the current round of events is over."""
         if not self._check_due:
             self._check_due = True
             self.tracer.soon(self._check)
@@ -181,7 +183,11 @@ class Running(DebuggerEngine, interfaces.Resume):
         return told + [SignalStop(thread.id, 0) for thread in stands if thread.told is None]
 
     def _still_stands_for(self, thread: LiveThread, stop: Stop) -> bool:
-        """A breakpoint that was removed, or that the thread was moved away from, is not reported late."""
+        """A breakpoint that was removed, or that the thread was moved away from, is not reported late; nor is
+        a system call that is not caught any more.
+        """
+        if isinstance(stop, SyscallStop):
+            return self.is_caught(thread, stop.number)
         if not isinstance(stop, BreakpointStop) or thread.task.stop is None:
             return True
         if thread.task.registers.pc != stop.address:
@@ -189,8 +195,7 @@ class Running(DebuggerEngine, interfaces.Resume):
         process = thread.task.process
         if stop.hardware:
             return any(watchpoint.address == stop.address for watchpoint in process.watchpoints.of(self))
-        plant = process.address_space.breakpoints.at(stop.address)
-        return plant is not None and any(owner.engine is self for owner in plant.owners)
+        return self._stands_at_own_breakpoint(thread.task)
 
     # What the client asks for.
 
@@ -203,13 +208,13 @@ class Running(DebuggerEngine, interfaces.Resume):
                 continue
             if action.kind is ResumeKind.STOP:
                 self._stop_one(thread)
-            elif not thread.resumed and not (self.non_stop and thread.pending is not None):
+            elif not thread.resumed and not (self.non_stop and self._queue.waits(thread)):
                 self._prepare(thread, action)
                 chosen.append(thread)
         self._awaited = not self.non_stop
         if self._awaited and (not chosen or self._queue.has(_is_resumed)):
             self._stopping = True
-            self._check_soon()
+            self.check_soon()
         else:
             self._go(chosen)
 

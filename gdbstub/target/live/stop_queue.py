@@ -23,36 +23,34 @@ class StopQueue:
 
     def add(self, thread: LiveThread | None, stop: Stop) -> None:
         """A stop happened; without a thread it is one that nothing stands still for."""
-        if thread is not None:
-            if thread.pending is not None:
-                return
-            thread.pending = stop
         self._entries.append((thread, stop))
+
+    def waits(self, thread: LiveThread) -> bool:
+        """Whether a stop of this thread has not been told."""
+        return any(entry[0] is thread for entry in self._entries)
 
     def take(self, may_be_told: Callable[[LiveThread], bool]) -> tuple[LiveThread | None, Stop] | None:
         """The next stop to be told, and its thread."""
-        self.drop_untrue(may_be_told)
-        for entry in self._entries:
-            thread, _ = entry
-            if thread is None or may_be_told(thread):
-                self._entries.remove(entry)
-                if thread is not None:
-                    thread.pending = None
-                return entry
-        return None
+        entry = self._next(may_be_told)
+        if entry is not None:
+            self._entries.remove(entry)
+        return entry
 
     def has(self, may_be_told: Callable[[LiveThread], bool]) -> bool:
         """Whether there is a stop to be told."""
-        self.drop_untrue(may_be_told)
-        return any(thread is None or may_be_told(thread) for thread, _ in self._entries)
+        return self._next(may_be_told) is not None
 
     def drop(self, thread: LiveThread) -> None:
         """A thread is gone, and what it stood for with it."""
-        thread.pending = None
         self._entries = [entry for entry in self._entries if entry[0] is not thread]
 
-    def drop_untrue(self, may_be_told: Callable[[LiveThread], bool]) -> None:
-        """Forget stops, of threads whose turn it is, that are no longer true."""
-        for thread, stop in list(self._entries):
-            if thread is not None and may_be_told(thread) and not self._still_true(thread, stop):
-                self.drop(thread)
+    def _next(self, may_be_told: Callable[[LiveThread], bool]) -> tuple[LiveThread | None, Stop] | None:
+        """The first stop whose turn it is, those before it that are no longer true forgotten."""
+        for entry in list(self._entries):
+            thread, stop = entry
+            if thread is not None and not may_be_told(thread):
+                continue
+            if thread is None or self._still_true(thread, stop):
+                return entry
+            self._entries.remove(entry)
+        return None

@@ -14,8 +14,8 @@ class LiveThread:
         "deliver",
         "ending",
         "go",
+        "inside_call",
         "parked",
-        "pending",
         "resumed",
         "step_range",
         "stepping",
@@ -31,11 +31,11 @@ class LiveThread:
         """We let it run; else it is held from its next stop on."""
         self.ending = False
         """It has begun to exit and comes to no stop any more."""
+        self.inside_call = False
+        """Something was reported from inside a system call that it has not left yet."""
         self.stepping = False
         self.step_range = range(0)
         """While the program counter is in here, a step goes on."""
-        self.pending: Stop | None = None
-        """What happened to it and has not been told."""
         self.told: Stop | None = None
         """What the client was last told of it, until it is resumed."""
         self.parked: SigInfo | None = None
