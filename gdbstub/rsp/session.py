@@ -17,7 +17,7 @@ from gdbstub.rsp.packet import PacketReader, Token, encode_notification, encode_
 from gdbstub.rsp.registry import COMMANDS, Command, find
 from gdbstub.rsp.stop_reply import StopReplies
 from gdbstub.target import interfaces
-from gdbstub.target.values import EVERY_THREAD, TargetError, ThreadId, ThreadPattern
+from gdbstub.target.values import EVERY_THREAD, TargetError, ThreadId, ThreadPattern, ThreadStop
 
 _Capability = TypeVar("_Capability")
 
@@ -193,6 +193,8 @@ class Session:
         while (stop := target.take_stop()) is not None:
             reply = self.replies.reply(stop)
             if reply is not None:
+                if isinstance(stop, ThreadStop) and not target.non_stop:
+                    self.general = stop.thread
                 return reply
         return None
 

@@ -64,7 +64,6 @@ class StopReplies:
         parts = [b"T%02x" % number, self._reason(stop), self._registers(stop)]
         if "Tthread" not in session.disabled:
             parts.append(b"thread:" + format_thread(stop.thread, session.multiprocess) + b";")
-            session.general = stop.thread
         if isinstance(session.target, interfaces.ThreadDetails):
             core = session.target.thread_core(stop.thread)
             if core is not None:

@@ -101,8 +101,8 @@ class PtraceBackend(Resuming):
 
     def _stopped(self, task: PtraceTask, stopped: Stopped) -> None:
         task.forget_registers()
-        if stopped.event == ptrace.EVENT_STOP:
-            task.interrupting = False
+        # Any stop clears an interruption that is pending (kernel/signal.c, ptrace_stop).
+        task.interrupting = False
         task.stop = Stop(StopKind.USER)
         hook, task.signal = name_stop(task, stopped)
         mark = None

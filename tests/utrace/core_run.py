@@ -149,8 +149,10 @@ def _effect(task: Task, departure: Departure) -> str | None:
     action, number = departure.signal_action, departure.signal.number
     if action in (Signal.TERM, Signal.CORE, Signal.STOP, Signal.TSTP):
         return action.name.lower()
-    if action is not Signal.DELIVER or not number:
+    if action is not Signal.DELIVER:
         return None
+    if not number:
+        return "no signal is delivered"
     disposition = task.disposition(number)
     if disposition is not Disposition.DEFAULT:
         return "handler" if disposition is Disposition.HANDLED else None

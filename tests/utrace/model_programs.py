@@ -36,7 +36,6 @@ CAUGHT_SIGNALS, IGNORED_SIGNALS = (10, 12, 20), (1, 13)
 """What the processes have arranged."""
 CLONE_THREAD, CLONE_VFORK = 0x10000, 0x4000
 MOST_TASKS = 3
-_WITHOUT_ACTION = ("report_death", "report_reap")
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,8 @@ class Program:
     actions: tuple[Outside | Happens, ...]
     single_step: bool = True
     block_step: bool = True
+    sensible: bool = False
+    """Of each answer, only the part that means something for the callback is taken."""
 
 
 class Run(ABC):
@@ -129,15 +130,15 @@ class Run(ABC):
                 info.number = effect.value
         if step.fails:
             raise CallbackFailed
-        return self._fitting(method, step.answer)
+        return self._possible(method, step.answer)
 
-    def _fitting(self, method: str, answer: int | None) -> int | None:
-        """The part of an answer that means something for this callback and machine."""
+    def _possible(self, method: str, answer: int | None) -> int | None:
+        """An answer on this machine: a step that it cannot make is nothing."""
         if answer is None:
             return None
         if not self.program.single_step and answer & Act.MASK in (Act.SINGLESTEP, Act.BLOCKSTEP):
             answer = answer & ~Act.MASK | Act.RESUME
-        if method == "report_signal":
+        if method == "report_signal" or not self.program.sensible:
             return answer
         return answer & (Act.MASK | Sys.ABORT) if method == "report_syscall_entry" else answer & Act.MASK
 

@@ -64,6 +64,8 @@ class Task(Utrace):
             report.detaches, report.spurious = False, True
             report.action = report.resume_action = Act.RESUME
             flag = Sys.RESUMED
+        if report.result & Sys.MASK not in (Sys.RUN, Sys.ABORT):
+            self.machine.note("an operation that does not exist")
         return self.inside_kernel(abort=report.result & Sys.MASK == Sys.ABORT)
 
     def syscall_exit(self) -> Flow:
@@ -171,7 +173,7 @@ class Task(Utrace):
 
     def get_signal_to_deliver(self, info: SigInfo) -> Generator[None, None, tuple[SigInfo, Departure | None]]:
         signal, info, handler = yield from self.utrace_get_signal(info)
-        if self.pushed_back:
+        if self.pushed_back and signal < 0:
             # [deviation, unlisted] A signal goes back to the queue as the task leaves, which it does now.
             return info, self.departure(None, None)
         if signal == 0 and self.queue:
@@ -266,6 +268,8 @@ class Task(Utrace):
         handler = self.sigaction.get(info.number, DEFAULT)
         operation = report.result & Sig.MASK
         deliver = operation == Sig.DELIVER and info.number
+        if operation > Sig.HANDLER:
+            self.machine.note("an operation that does not exist")
         if deliver and handler == HANDLED:
             if report.action != Act.RESUME:
                 report.action = Act.INTERRUPT

@@ -323,6 +323,8 @@ class Utrace:
     ) -> None:
         for engine in list(engines):
             if self.start_callback(report, engine, event):
+                if report.result:
+                    self.machine.note("an operation where there is none")
                 answer = self.call(engine, method, report.action, *arguments)
                 self.finish_callback(report, engine, answer)
 

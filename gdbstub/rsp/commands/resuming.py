@@ -10,7 +10,7 @@ from gdbstub.rsp.parsing import number, thread_pattern
 from gdbstub.rsp.registry import command
 from gdbstub.rsp.session import Session
 from gdbstub.target.interfaces import Resume
-from gdbstub.target.values import EVERY_THREAD, ResumeAction, ResumeKind, ThreadPattern
+from gdbstub.target.values import EVERY_THREAD, ResumeAction, ResumeKind, ThreadPattern, ThreadStop
 
 _KINDS = {
     b"c": ResumeKind.CONTINUE,
@@ -125,6 +125,8 @@ def why_stopped(session: Session, arguments: bytes) -> bytes:
     session.waiting = False
     target.stop_all_threads()
     stops = target.standing_stops()
+    if stops and isinstance(stops[0], ThreadStop):
+        session.general = stops[0].thread
     return (session.replies.reply(stops[0]) if stops else None) or b"W00"
 
 

@@ -24,8 +24,7 @@ def symbol(session: Session, arguments: bytes) -> bytes:
     decoded = string_from_hex(name)
     target.set_symbol(decoded, number(value) if value else None)
     following = wanted[wanted.index(decoded) + 1 :] if decoded in wanted else []
-    # A program without the first symbol has none of them.
-    if not following or (not value and decoded == wanted[0]):
+    if not following:
         return b"OK"
     return _ask(following[0])
 

@@ -223,7 +223,10 @@ class Running(DebuggerEngine, interfaces.Resume):
             parked = thread.parked
             same = parked is not None and parked.number == action.signal
             thread.deliver = parked if same else SigInfo.make(action.signal, pid=os.getpid(), uid=os.getuid())
-        thread.run()
+        thread.resumed = True
+        thread.told = None
+        if not self._queue.waits(thread):
+            thread.parked = None
         thread.stepping = action.kind is not ResumeKind.CONTINUE
         thread.step_range = range(action.start, action.end)
 

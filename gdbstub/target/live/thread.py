@@ -52,9 +52,3 @@ class LiveThread:
     def quiet(self) -> bool:
         """It stands still, or runs no code of the program until something else has happened."""
         return self.task.held or self.ending or self.task.unstoppable or self.task.dead
-
-    def run(self) -> None:
-        """It is resumed: what it stood for is past."""
-        self.resumed = True
-        self.told = None
-        self.parked = None

@@ -22,6 +22,7 @@ _VECTOR = "_thread_db_dtv_dtv"
 _VALUE = "_thread_db_dtv_t_pointer_val"
 _DESCRIPTION = struct.Struct("<III")
 _UNALLOCATED = -1
+_STATIC_PROGRAM = 1
 _NO_STATIC_OFFSETS = (-1, -2)
 """NO_TLS_OFFSET and FORCED_DYNAMIC_TLS_OFFSET (sysdeps/x86)."""
 
@@ -49,19 +50,28 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
         task = self.thread(thread).task
         process = task.process
         pointer = task.thread_pointer
-        module = self._word(process, link_map + self._field(process, _MODULE_ID).offset)
-        if not module:
-            raise TargetError("the module has no thread-local storage")
+        module = self._module(process, link_map)
         vector = self._word(process, pointer + self._field(process, _VECTOR_POINTER).offset)
         elements = self._field(process, _VECTOR)
         entry = vector + elements.offset + module * elements.bits // 8
         block = self._signed(process, entry + self._field(process, _VALUE).offset)
         if block == _UNALLOCATED:
+            if not link_map:
+                raise TargetError("the thread has no thread-local storage yet")
             static = self._signed(process, link_map + self._field(process, _STATIC_OFFSET).offset)
             if static in _NO_STATIC_OFFSETS:
                 raise TargetError("the thread has not allocated this module's thread-local storage yet")
             block = pointer - static
         return (block + offset) & (1 << process.architecture.bits) - 1
+
+    def _module(self, process: Process, link_map: int) -> int:
+        """A module's index; a static program has no link_map and is the first module."""
+        if not link_map:
+            return _STATIC_PROGRAM
+        module = self._word(process, link_map + self._field(process, _MODULE_ID).offset)
+        if not module:
+            raise TargetError("the module has no thread-local storage")
+        return module
 
     def _field(self, process: Process, name: str) -> _Field:
         address = self._symbol_values.get(name)
