@@ -33,6 +33,8 @@ class Register:
     """Byte offset within the register set."""
     stored: int = 0
     """Bytes that the register set holds when fewer than `bits` says; the rest reads as zero."""
+    special: bool = False
+    """Not a plain slice of the register set: read and written by the architecture's `RegisterCodec`."""
 
     @property
     def size(self) -> int:
@@ -182,11 +184,11 @@ class Mark:
 class RegisterCodec(Protocol):
     """Access to registers that are not simply a slice of their register set."""
 
-    def read(self, register: Register, regset: bytearray) -> bytes | None:
-        """The register's bytes in gdb's view, or None where the plain slice is right."""
+    def read(self, register: Register, regset: bytearray) -> bytes:
+        """A special register's bytes in gdb's view."""
 
-    def write(self, register: Register, regset: bytearray, value: bytes) -> bool:
-        """Store a register that is no plain slice; False where the plain slice is right."""
+    def write(self, register: Register, regset: bytearray, value: bytes) -> None:
+        """Store a special register."""
 
     def touched(self, register: Register, regset: bytearray) -> None:
         """Called after each write, to keep the register set's own state consistent."""
@@ -211,7 +213,7 @@ class Architecture:
     thread_area_segment: str | None
     """Segment register whose descriptor does, where no register holds it itself."""
     expedited: tuple[str, ...]
-    """Registers sent along with every stop reply."""
+    """General registers sent along with every stop reply."""
     syscall: SyscallAbi
     other_syscalls: tuple[SyscallAbi, ...]
     """ABIs of calls that a program may make besides its own (int 0x80 from a 64-bit program)."""
@@ -245,6 +247,12 @@ class Architecture:
         return register.offset, register.offset + register.size
 
     @cached_property
+    def expedited_places(self) -> tuple[tuple[int, int, int], ...]:
+        """(gdb's number, start, end) in the general registers of those that are sent with every stop."""
+        registers = ((self.number[name], self.by_name[name]) for name in self.expedited)
+        return tuple((number, each.offset, each.offset + each.size) for number, each in registers)
+
+    @cached_property
     def block_size(self) -> int:
         """Bytes of all registers in a row, the contents of gdb's `g` packet."""
         return sum(register.size for register in self.registers)
@@ -261,16 +269,16 @@ class Architecture:
         """Bytes of an address."""
         return self.bits // 8
 
-    def regset(self, name: str) -> RegisterSet:
-        """The register set of that name."""
-        return next(regset for regset in self.regsets if regset.name == name)
+    @cached_property
+    def regsets_by_name(self) -> Mapping[str, RegisterSet]:
+        """Register sets by name."""
+        return {regset.name: regset for regset in self.regsets}
 
     def read_register(self, register: Register, regsets: RegsetBytes) -> bytes:
         """One register's bytes in gdb's view."""
         regset = regsets[register.regset]
-        special = self.codec.read(register, regset)
-        if special is not None:
-            return special
+        if register.special:
+            return self.codec.read(register, regset)
         stored = register.stored or register.size
         return bytes(regset[register.offset : register.offset + stored]).ljust(register.size, b"\0")
 
@@ -279,37 +287,46 @@ class Architecture:
         if len(value) != register.size:
             raise ValueError(f"{register.name} takes {register.size} bytes, not {len(value)}")
         regset = regsets[register.regset]
-        if not self.codec.write(register, regset, value):
+        if register.special:
+            self.codec.write(register, regset, value)
+        else:
             stored = register.stored or register.size
             regset[register.offset : register.offset + stored] = value[:stored]
         self.codec.touched(register, regset)
 
     @cached_property
-    def _block_plan(self) -> list[tuple[str, int, int] | Register]:
-        """Runs of plain adjacent registers as (regset, start, end), and each other register by itself."""
-        plan: list[tuple[str, int, int] | Register] = []
+    def _block_plan(self) -> list[tuple[str, int, int] | Register | bytes]:
+        """What the block consists of: runs of a register set as (name, start, end), registers that are no
+        plain slice, and constant bytes.
+        """
+        plan: list[tuple[str, int, int] | Register | bytes] = []
         for register in self.registers:
-            if register.stored:
+            if register.special:
                 plan.append(register)
                 continue
             last = plan[-1] if plan else None
-            start, end = register.offset, register.offset + register.size
+            start, end = register.offset, register.offset + (register.stored or register.size)
             if isinstance(last, tuple) and last[0] == register.regset and last[2] == start:
                 plan[-1] = (register.regset, last[1], end)
             else:
                 plan.append((register.regset, start, end))
+            if end - start < register.size:
+                plan.append(bytes(register.size - (end - start)))
         return plan
 
     def read_block(self, regsets: RegsetBytes) -> bytes:
         """All registers in gdb's order."""
-        return b"".join(
-            [
-                regsets[item[0]][item[1] : item[2]]
-                if isinstance(item, tuple)
-                else self.read_register(item, regsets)
-                for item in self._block_plan
-            ]
-        )
+        parts: list[bytes | bytearray] = []
+        for item in self._block_plan:
+            if type(item) is tuple:
+                name, start, end = item
+                parts.append(regsets[name][start:end])
+            elif type(item) is bytes:
+                parts.append(item)
+            else:
+                assert isinstance(item, Register)
+                parts.append(self.read_register(item, regsets))
+        return b"".join(parts)
 
     def write_block(self, regsets: RegsetBytes, block: bytes) -> None:
         """Set all registers from gdb's order; a short block leaves the rest as it is.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from gdbstub.arch.description import Architecture, Feature, FlagsType, Register, UnionType, VectorType
 
@@ -26,7 +26,7 @@ def target_xml(architecture: Architecture) -> str:
 
 
 def _feature(feature: Feature, architecture: Architecture) -> Iterator[str]:
-    yield f"  <feature name={quoteattr(feature.name)}>"
+    yield f'  <feature name="{escape(feature.name)}">'
     for kind in feature.types:
         yield from _type(kind)
     for register in feature.registers:

@@ -7,6 +7,7 @@ import ctypes
 import os
 import select
 import signal
+import time
 from collections.abc import Callable
 
 from gdbstub.linux.libc import libc, raise_errno
@@ -14,6 +15,8 @@ from gdbstub.linux.libc import libc, raise_errno
 _SFD_NONBLOCK, _SFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _SIGSET_BYTES = 128
 _SIGNALFD_SIGINFO_SIZE = 128
+_PATIENCE = 50e-6
+"""Seconds of active waiting."""
 
 
 class ChildSignal:
@@ -52,6 +55,8 @@ class Poller:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        # On a single processor it would only keep away whoever is waited for.
+        self._patience = _PATIENCE if len(os.sched_getaffinity(0)) > 1 else 0.0
         self._callbacks: dict[int, Callable[[], None]] = {}
 
     def fileno(self) -> int:
@@ -74,11 +79,29 @@ class Poller:
                 self._epoll.unregister(descriptor)
 
     def poll(self, timeout: float | None) -> None:
-        """Wait for at most `timeout` seconds (None: without end) and make the calls that are due."""
-        for descriptor, _ in self._epoll.poll(-1 if timeout is None else timeout):
+        """Wait for at most `timeout` seconds (None: without end) and make the calls that are due.
+
+        In the middle of a conversation the next thing comes within microseconds: it is looked out for
+        actively for a moment, since going to sleep and being woken up takes longer than that.
+        """
+        ready = self._epoll.poll(0)
+        if not ready and timeout != 0:
+            if self._patience:
+                ready = self._look_out()
+            if not ready:
+                ready = self._epoll.poll(-1 if timeout is None else timeout)
+        for descriptor, _ in ready:
             callback = self._callbacks.get(descriptor)
             if callback is not None:
                 callback()
+
+    def _look_out(self) -> list[tuple[int, int]]:
+        poll, now = self._epoll.poll, time.perf_counter
+        end = now() + self._patience
+        ready = poll(0)
+        while not ready and now() < end:
+            ready = poll(0)
+        return ready
 
     def close(self) -> None:
         """Give up the epoll."""

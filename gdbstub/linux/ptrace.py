@@ -128,12 +128,20 @@ def set_registers(tid: int, registers: bytes | bytearray) -> None:
     request(SETREGS, tid, 0, _registers_address)
 
 
-def get_regset(tid: int, note_type: int, limit: int) -> bytearray:
-    """A register set in the thread's own layout: as many bytes as the kernel has, at most `limit`."""
-    buffer = ctypes.create_string_buffer(limit)
-    vector = _Iovec(ctypes.addressof(buffer), limit)
-    request(GETREGSET, tid, note_type, ctypes.addressof(vector))
-    return bytearray(memoryview(buffer)[: vector.length])
+_LARGEST_REGSET = 1 << 16
+"""XSAVE areas grow with each processor; the kernel says how much of this it fills."""
+_regset = ctypes.create_string_buffer(_LARGEST_REGSET)
+_regset_view = memoryview(_regset)
+_regset_address = ctypes.addressof(_regset)
+_regset_vector = _Iovec()
+_regset_vector_address = ctypes.addressof(_regset_vector)
+
+
+def get_regset(tid: int, note_type: int) -> bytearray:
+    """A register set in the thread's own layout: as many bytes as the kernel has."""
+    _regset_vector.base, _regset_vector.length = _regset_address, _LARGEST_REGSET
+    request(GETREGSET, tid, note_type, _regset_vector_address)
+    return bytearray(_regset_view[: _regset_vector.length])
 
 
 def set_regset(tid: int, note_type: int, contents: bytes | bytearray) -> None:

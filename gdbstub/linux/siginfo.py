@@ -38,7 +38,8 @@ class SigInfo:
     @property
     def number(self) -> int:
         """The signal."""
-        return int.from_bytes(self.raw[:4], "little", signed=True)
+        number: int = HEAD.unpack_from(self.raw)[0]
+        return number
 
     @number.setter
     def number(self, number: int) -> None:
@@ -47,7 +48,8 @@ class SigInfo:
     @property
     def code(self) -> int:
         """si_code: where the signal comes from; positive only for those of the kernel."""
-        return int.from_bytes(self.raw[8:12], "little", signed=True)
+        code: int = HEAD.unpack_from(self.raw)[2]
+        return code
 
     @property
     def address(self) -> int:

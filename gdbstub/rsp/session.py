@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from gdbstub.rsp.errors import NotServed, PacketError, TargetFault
 from gdbstub.rsp.notifications import StopNotifications
@@ -52,6 +52,7 @@ class Session:
     ) -> None:
         """`disabled`: packets to be left out, by the names of gdbserver's --disable-packet."""
         self.target = target
+        self._has: dict[type, bool] = {}
         self.write = write
         self.options = options or Options()
         self.disabled = disabled
@@ -136,7 +137,7 @@ class Session:
         """Whether the target can do what a packet needs."""
         if entry.name in self.disabled and entry.name in _COMMANDS_TO_DISABLE:
             return False
-        return entry.needs is None or isinstance(self.target, entry.needs)
+        return entry.needs is None or self.has(entry.needs)
 
     def offered_features(self) -> list[str]:
         """What qSupported says of the packets that are served."""
@@ -170,12 +171,11 @@ class Session:
 
     def interrupt(self) -> None:
         """The user wants the program to stop."""
-        if isinstance(self.target, interfaces.Resume):
-            self.target.interrupt()
+        if self.has(interfaces.Resume):
+            self.target_as(interfaces.Resume).interrupt()
 
     def _stop_available(self) -> None:
-        target = self.target
-        assert isinstance(target, interfaces.Resume)
+        target = self.target_as(interfaces.Resume)
         if target.non_stop:
             payload = self.notifications.available(self.next_stop_reply)
             if payload is not None:
@@ -188,8 +188,7 @@ class Session:
 
     def next_stop_reply(self) -> bytes | None:
         """The next stop that can be put into words that the client knows."""
-        target = self.target
-        assert isinstance(target, interfaces.Resume)
+        target = self.target_as(interfaces.Resume)
         while (stop := target.take_stop()) is not None:
             reply = self.replies.reply(stop)
             if reply is not None:
@@ -198,11 +197,18 @@ class Session:
                 return reply
         return None
 
+    def has(self, capability: type) -> bool:
+        """Whether the target has a capability."""
+        known = self._has.get(capability)
+        if known is None:
+            known = self._has[capability] = isinstance(self.target, capability)
+        return known
+
     def target_as(self, capability: type[_Capability]) -> _Capability:
-        """The target with a capability that it is known to have. Raises NotServed where it has not."""
-        if not isinstance(self.target, capability):
+        """The target with a capability. Raises NotServed where it has not."""
+        if not self.has(capability):
             raise NotServed
-        return self.target
+        return cast(_Capability, self.target)
 
     def closed(self) -> None:
         """The client is gone."""

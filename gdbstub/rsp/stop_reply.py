@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from binascii import hexlify
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from gdbstub.linux.signals import SIGTRAP, to_gdb
 from gdbstub.rsp.parsing import format_thread
@@ -40,6 +41,8 @@ class StopReplies:
 
     def reply(self, stop: Stop) -> bytes | None:
         """The packet for a stop; None for one that the client does not know."""
+        if isinstance(stop, ThreadStop) and not isinstance(stop, ThreadExited):
+            return self._thread_stop(stop)
         match stop:
             case ProcessExited(pid, code):
                 return b"W%02x" % code + self._process(pid)
@@ -49,8 +52,6 @@ class StopReplies:
                 return b"N" if "no-resumed" in self._session.features else None
             case ThreadExited(thread, code):
                 return b"w%02x;" % code + format_thread(thread, self._session.multiprocess)
-            case ThreadStop():
-                return self._thread_stop(stop)
         return None
 
     def _process(self, pid: int) -> bytes:
@@ -58,51 +59,54 @@ class StopReplies:
 
     def _thread_stop(self, stop: ThreadStop) -> bytes:
         session = self._session
-        number = to_gdb(stop.signal if isinstance(stop, SignalStop) else SIGTRAP) if _signal(stop) else 0
+        signal = stop.signal if isinstance(stop, SignalStop) else SIGTRAP
+        head = b"%02x" % (to_gdb(signal) if signal else 0)
         if "T" in session.disabled:
-            return b"S%02x" % number
-        parts = [b"T%02x" % number, self._reason(stop), self._registers(stop)]
+            return b"S" + head
+        reason = _REASONS.get(type(stop))
+        parts = [b"T" + head, b"" if reason is None else reason(session, stop)]
+        try:
+            for number, contents in session.target.read_expedited(stop.thread):
+                parts.append(b"%02x:%b;" % (number, hexlify(contents)))
+        except TargetError:
+            parts.append(b"")
         if "Tthread" not in session.disabled:
-            parts.append(b"thread:" + format_thread(stop.thread, session.multiprocess) + b";")
-        if isinstance(session.target, interfaces.ThreadDetails):
-            core = session.target.thread_core(stop.thread)
+            parts.append(b"thread:%b;" % format_thread(stop.thread, session.multiprocess))
+        if session.has(interfaces.ThreadDetails):
+            core = session.target_as(interfaces.ThreadDetails).thread_core(stop.thread)
             if core is not None:
                 parts.append(b"core:%x;" % core)
         return b"".join(parts)
 
-    def _reason(self, stop: ThreadStop) -> bytes:
-        session = self._session
-        match stop:
-            case BreakpointStop(hardware=hardware):
-                key = "hwbreak" if hardware else "swbreak"
-                return key.encode() + b":;" if key in session.features else b""
-            case WatchpointStop(kind=kind, address=address):
-                return b"%b:%x;" % (_WATCH_KEYS[kind], address)
-            case SyscallStop(number=number, entry=entry):
-                return b"%b:%x;" % (b"syscall_entry" if entry else b"syscall_return", number)
-            case ForkStop(child=child, vfork=vfork):
-                key = "vfork" if vfork else "fork"
-                return b"%b:%b;" % (key.encode(), format_thread(child, session.multiprocess))
-            case VforkDoneStop():
-                return b"vforkdone:;"
-            case ExecStop(path=path):
-                return b"exec:" + hexlify(path.encode(errors="surrogateescape")) + b";"
-            case ThreadCreated():
-                return b"create:;"
-        return b""
 
-    def _registers(self, stop: ThreadStop) -> bytes:
-        """The registers that every client asks for first."""
-        target = self._session.target
-        try:
-            architecture = target.architecture(stop.thread.pid)
-            return b"".join(
-                b"%02x:%b;" % (number, hexlify(target.read_register(stop.thread, number)))
-                for number in map(architecture.number.__getitem__, architecture.expedited)
-            )
-        except TargetError:
-            return b""
+def _breakpoint(session: Session, stop: BreakpointStop) -> bytes:
+    key = "hwbreak" if stop.hardware else "swbreak"
+    return key.encode() + b":;" if key in session.features else b""
 
 
-def _signal(stop: ThreadStop) -> bool:
-    return not isinstance(stop, SignalStop) or stop.signal != 0
+def _watchpoint(session: Session, stop: WatchpointStop) -> bytes:
+    return b"%b:%x;" % (_WATCH_KEYS[stop.kind], stop.address)
+
+
+def _syscall(session: Session, stop: SyscallStop) -> bytes:
+    return b"%b:%x;" % (b"syscall_entry" if stop.entry else b"syscall_return", stop.number)
+
+
+def _fork(session: Session, stop: ForkStop) -> bytes:
+    return b"%b:%b;" % (b"vfork" if stop.vfork else b"fork", format_thread(stop.child, session.multiprocess))
+
+
+def _exec(session: Session, stop: ExecStop) -> bytes:
+    return b"exec:" + hexlify(stop.path.encode(errors="surrogateescape")) + b";"
+
+
+_REASONS: dict[type, Callable[[Session, Any], bytes]] = {
+    BreakpointStop: _breakpoint,
+    WatchpointStop: _watchpoint,
+    SyscallStop: _syscall,
+    ForkStop: _fork,
+    VforkDoneStop: lambda session, stop: b"vforkdone:;",
+    ExecStop: _exec,
+    ThreadCreated: lambda session, stop: b"create:;",
+}
+"""What a stop reply says besides the signal."""

@@ -51,6 +51,10 @@ class Target(ABC):
         """Set one register."""
 
     @abstractmethod
+    def read_expedited(self, thread: ThreadId) -> list[tuple[int, bytes]]:
+        """(number, contents) of the registers that every client asks for first."""
+
+    @abstractmethod
     def read_memory(self, pid: int, address: int, length: int) -> bytes:
         """As much of the memory as is readable in a row; empty if nothing is."""
 

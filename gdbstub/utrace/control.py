@@ -61,7 +61,7 @@ def set_events(task: Task, engine: Engine, events: int) -> None:
         or (task.reaping and removed & Event.REAP)
     ):
         raise TooLate(f"task {task.tid} has ended")
-    attachment.mask = int(events)
+    attachment.mask = events
     task.narrow()
     if not task.dead:
         task.process.core.backend.interests_changed(task)
@@ -99,7 +99,7 @@ def control(task: Task, engine: Engine, action: int) -> None:
         core.detached(task)
         return
     if action == Resume.RESUME:
-        if task.held:
+        if task.held and not any(each.step_wanted for each in task.attachments):
             task.step = Resume.RESUME
     else:
         core.owe(task, action)

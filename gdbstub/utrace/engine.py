@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gdbstub.utrace.actions import Follow
-from gdbstub.utrace.events import Event, Jctl
+from gdbstub.utrace.events import Jctl
 
 if TYPE_CHECKING:
     from gdbstub.linux.siginfo import SigInfo
@@ -28,8 +28,8 @@ Answer = int | None
 class Engine:
     """One party that traces tasks. An engine object can be attached to any number of tasks."""
 
-    events: Event = Event(0)
-    """Mask that a task's attachment starts with when the engine is attached to a process."""
+    events: int = 0
+    """Mask of `Event` bits that it starts with on a task when it is attached to a process."""
     follow: Follow = Follow.THREADS
     """What the engine is attached to by itself, when attached to a process."""
     data: object = None
@@ -38,7 +38,7 @@ class Engine:
     def attached(self, task: Task) -> None:
         """Called once on each task that the engine is attached to by a process or by following."""
 
-    def report_quiesce(self, task: Task, action: int, event: Event) -> Answer:
+    def report_quiesce(self, task: Task, action: int, event: int) -> Answer:
         """The task stands at a safe point, before `event` is reported (0: about to return to user mode)."""
 
     def report_signal(
@@ -78,7 +78,7 @@ class Engine:
     def report_reap(self, task: Task) -> None:
         """The task's status has been collected: this is the last that is heard of it."""
 
-    def report_extension(self, task: Task, action: int, event: Event, payload: Any) -> Answer:
+    def report_extension(self, task: Task, action: int, event: int, payload: Any) -> Answer:
         """An event that was registered at run time."""
 
     def report_breakpoint(self, task: Task, action: int, breakpoint: Breakpoint) -> Answer:

@@ -28,7 +28,7 @@ _STOP, _INTERRUPT, _REPORT, _RESUME = (
     int(Resume.RESUME),
 )
 _STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
-_SIGNAL_ALL, _QUIESCE = int(Event.SIGNAL_ALL), int(Event.QUIESCE)
+_SIGNAL_ALL, _QUIESCE = Event.SIGNAL_ALL, Event.QUIESCE
 _NOTHING_TO_DELIVER = (Signal.IGN, Signal.REPORT, Signal.HANDLER)
 
 _DEFAULT_CLASS = {
@@ -38,11 +38,14 @@ _DEFAULT_CLASS = {
     signals.Default.CONTINUE: (Event.SIGNAL_IGN, Signal.IGN),
 }
 
+_MOST_ROUNDS = 1000
+"""Reports at one stop. An engine that asks for another report in each of them does not get it for ever."""
+
 Trap = tuple[int, tuple[Any, ...], Sequence["Attachment"]]
 """An extension event, what its callback is given, and who is told."""
 
 
-def classify(number: int, disposition: Disposition) -> tuple[Event, Signal]:
+def classify(number: int, disposition: Disposition) -> tuple[int, Signal]:
     """The event that a signal is, and what would become of it without any engine."""
     if disposition is Disposition.IGNORED:
         return Event.SIGNAL_IGN, Signal.IGN
@@ -66,8 +69,7 @@ def event(core: Utrace, task: Task, number: int, payload: tuple[Any, ...], stops
     report.pass_event(number, payload, task.attached)
     core.finish_report(task, report, stops_here)
     if stops_here and report.action == _STOP:
-        core.owe(task, report.resume_action)
-        yield
+        yield from _hold(core, task, report)
     return inside_kernel(task)
 
 
@@ -82,8 +84,7 @@ def syscall_entry(core: Utrace, task: Task, payload: tuple[Any, ...]) -> Flow:
         result = report.result
         if report.action != _STOP:
             break
-        core.owe(task, report.resume_action)
-        yield
+        yield from _hold(core, task, report)
         if task.pending > _REPORT:
             break
         flag = RESUMED
@@ -120,42 +121,50 @@ def job_stop(core: Utrace, task: Task) -> Flow:
 
 def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow:
     """The way back to user mode: reports that are owed, a signal in hand, and the holds."""
-    blank = SigInfo.make(0)
-    while True:
+    for _ in range(_MOST_ROUNDS):
         owed = task.pending < _RESUME
-        if task.pending == _INTERRUPT or task.signal_handler or (signal is not None and owed):
-            departure = yield from _report_without_signal(core, task, blank, signal)
+        departure = None
+        if task.pending == _INTERRUPT or (signal is not None and owed):
+            departure = yield from _report_without_signal(core, task, signal)
         elif signal is not None:
             departure = yield from _report_signal(core, task, signal)
             signal = None
         elif owed or task.attaching:
-            departure = yield from _quiesce(core, task)
+            yield from _quiesce(core, task)
         elif core.is_held(task):
             yield
-            departure = None
         else:
+            task.signal_handler = False
             return Departure(step=task.step)
         if departure is not None:
             return departure
+    task.pending = _RESUME
+    return Departure(step=task.step, signal=signal)
 
 
 _Part = Generator[None, None, Departure | None]
 
 
-def _quiesce(core: Utrace, task: Task) -> _Part:
+def _hold(core: Utrace, task: Task, report: Report) -> Generator[None, None, None]:
+    """utrace_stop: stay here until nobody holds the task; keep what else was asked for."""
+    core.owe(task, report.resume_action)
+    while core.is_held(task):
+        yield
+
+
+def _quiesce(core: Utrace, task: Task) -> Generator[None, None, None]:
     """utrace_resume: a report that was asked for, or the start of a step."""
+    task.signal_handler = False
     asked = core.start_report(task)
     if asked in _STEPS:
         task.step = asked
-        return None
-    if asked == _REPORT:
+    elif asked == _REPORT:
         report = core.report(task)
         report.pass_quiesce()
         yield from _finish_resume(core, task, report)
-    return None
 
 
-def _report_without_signal(core: Utrace, task: Task, blank: SigInfo, in_hand: SigInfo | None) -> _Part:
+def _report_without_signal(core: Utrace, task: Task, in_hand: SigInfo | None) -> _Part:
     """utrace_get_signal's first half: report_signal with Signal.REPORT or Signal.HANDLER."""
     core.splice(task)
     result = Signal.HANDLER if task.signal_handler else Signal.REPORT
@@ -167,14 +176,18 @@ def _report_without_signal(core: Utrace, task: Task, blank: SigInfo, in_hand: Si
     if not task.mask & _QUIESCE:
         return None
     report = core.report(task, result)
-    report.pass_signal(0, blank, None)
-    return (yield from _act(core, task, report, blank, in_hand))
+    made_up = SigInfo.make(0)
+    report.pass_signal(0, made_up, None)
+    return (yield from _act(core, task, report, made_up, in_hand))
 
 
 def _report_signal(core: Utrace, task: Task, info: SigInfo) -> _Part:
     """utrace_get_signal's second half: a signal that was taken off the queue."""
     if not task.mask & _SIGNAL_ALL:
-        return Departure(step=task.step, signal=info)
+        if not core.is_held(task):
+            return Departure(step=task.step, signal=info)
+        core.owe(task, _REPORT)
+        return Departure(step=task.step, signal=info, report=True, handler=_has_handler(task, info))
     core.start_report(task)
     disposition = task.disposition(info.number)
     kind, result = classify(info.number, disposition)
@@ -186,36 +199,51 @@ def _report_signal(core: Utrace, task: Task, info: SigInfo) -> _Part:
 def _act(core: Utrace, task: Task, report: Report, info: SigInfo, in_hand: SigInfo | None) -> _Part:
     """Do what the engines decided about a signal."""
     action = signal_action(report.result)
-    if action in _NOTHING_TO_DELIVER:
+    requeue = [info] if report.result & HOLD and info.number else []
+    if _comes_to_nothing(task, action, info):
         yield from _finish_resume(core, task, report)
-        if report.result & HOLD and info.number:
-            return Departure(step=task.step, requeue=info, report=task.pending < _RESUME)
-        return None
-    handler_runs = action is Signal.DELIVER and task.disposition(info.number) is Disposition.HANDLED
-    if handler_runs and report.action != _RESUME:
+        if not requeue:
+            return None
+        requeue += [in_hand] if in_hand is not None else []
+        return Departure(step=task.step, requeue=requeue, report=task.pending < _RESUME)
+    handler = action is Signal.DELIVER and _has_handler(task, info)
+    if handler and report.action != _RESUME:
         task.pending = _INTERRUPT
     core.finish_report(task, report, stops_here=False)
-    if not handler_runs and task.pending in _STEPS:
+    if not handler and task.pending in _STEPS:
         task.step, task.pending = task.pending, _RESUME
+    requeue += [in_hand] if in_hand is not None else []
     return Departure(
         step=task.step,
         signal=info,
         signal_action=action,
+        handler=handler,
         report=task.pending < _RESUME,
-        handler=handler_runs,
-        requeue=in_hand,
+        requeue=requeue,
     )
+
+
+def _comes_to_nothing(task: Task, action: Signal, info: SigInfo) -> bool:
+    """Whether no signal results: it is dropped, there was none, or the process ignores it."""
+    if action in _NOTHING_TO_DELIVER or not info.number:
+        return True
+    if action is not Signal.DELIVER:
+        return False
+    return classify(info.number, task.disposition(info.number))[1] is Signal.IGN
+
+
+def _has_handler(task: Task, info: SigInfo) -> bool:
+    return task.disposition(info.number) is Disposition.HANDLED
 
 
 def _finish_resume(core: Utrace, task: Task, report: Report) -> Generator[None, None, None]:
     """finish_resume_report: hold here, or get ready to run or step."""
     core.reset_after(task, report)
     if report.action == _STOP:
-        core.owe(task, report.resume_action)
-        yield
+        yield from _hold(core, task, report)
     elif report.action == _INTERRUPT:
         core.owe(task, _INTERRUPT)
     elif report.action in _STEPS:
         task.step = report.action
     else:
-        task.step = _RESUME
+        core.stop_stepping(task)

@@ -7,7 +7,6 @@ is to be done.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
 from gdbstub.arch.description import Mark
@@ -49,7 +48,7 @@ class PtraceBackend(Resuming):
         self.processes: dict[int, Process] = {}
         self.tasks: dict[int, PtraceTask] = {}
         self._strays: dict[int, list[int]] = {}
-        self._at: dict[Hook, Callable[[PtraceTask, Stopped, Mark | None], None]] = {
+        handlers: dict[Hook, Callable[[PtraceTask, Stopped, Mark | None], None]] = {
             Hook.NOTIFY_RESUME: self._notify_resume,
             Hook.JOB_STOP: self._job_stop,
             Hook.GET_SIGNAL: self._get_signal,
@@ -61,6 +60,7 @@ class PtraceBackend(Resuming):
             Hook.EXEC: self._exec,
             Hook.EXIT: self._exit,
         }
+        self._at = [handlers[hook] for hook in Hook]
 
     def adopt(self, pid: int, tids: list[int], launched: bool, options: int) -> Process:
         """Take over the seized threads of a process. Raises OSError if it is gone."""
@@ -83,8 +83,10 @@ class PtraceBackend(Resuming):
         if task is None:
             self._strays.setdefault(tid, []).append(status)
         elif isinstance(outcome, Stopped):
-            with contextlib.suppress(ProcessLookupError, NoTask):
+            try:
                 self._stopped(task, outcome)
+            except (ProcessLookupError, NoTask):
+                task.doomed = True
         else:
             self._ended(task, outcome)
 
@@ -118,7 +120,7 @@ class PtraceBackend(Resuming):
             for info in task.deferred:
                 redelivery.send(task, info, None)
             task.deferred = []
-        self._at[hook](task, stopped, mark)
+        self._at[hook - 1](task, stopped, mark)
 
     def _finishes_copy(self, task: PtraceTask, hook: Hook) -> bool:
         """Step a task out of a relocated instruction that it is in the middle of, before anything else.

@@ -9,9 +9,6 @@ from gdbstub.utrace.errors import NoTask, Running
 from gdbstub.utrace.registers import Registers
 from gdbstub.utrace.task import Departure, Disposition, Process, Task
 
-_LARGEST_REGSET = 1 << 16
-"""XSAVE areas grow; the kernel says how long this one is."""
-
 
 class Redelivery:
     """A signal sent again in place of one that was taken off the queue or made up."""
@@ -107,7 +104,7 @@ class PtraceTask(Task):
         try:
             if regset.own_view:
                 return ptrace.get_registers(self.tid)
-            return ptrace.get_regset(self.tid, regset.note_type, _LARGEST_REGSET)
+            return ptrace.get_regset(self.tid, regset.note_type)
         except ProcessLookupError:
             raise NoTask(f"task {self.tid} is gone") from None
 

@@ -17,7 +17,7 @@ class _Regsets(dict[str, bytearray]):
         self.architecture = architecture
 
     def __missing__(self, name: str) -> bytearray:
-        contents = self.task.read_regset(self.architecture.regset(name))
+        contents = self.task.read_regset(self.architecture.regsets_by_name[name])
         self[name] = contents
         return contents
 
@@ -70,6 +70,13 @@ class Registers:
         self._sets["general"][start:end] = value.to_bytes(end - start, "little")
         self._changed.add("general")
 
+    def expedited(self) -> list[tuple[int, bytes]]:
+        """(gdb's number, contents) of the registers that are sent with every stop."""
+        general = self._sets["general"]
+        return [
+            (number, bytes(general[start:end])) for number, start, end in self.architecture.expedited_places
+        ]
+
     @property
     def sp(self) -> int:
         """The stack pointer."""
@@ -105,5 +112,5 @@ class Registers:
     def write_back(self, task: Task) -> None:
         """Hand the changes to the task."""
         for name in self._changed:
-            task.write_regset(self.architecture.regset(name), self._sets[name])
+            task.write_regset(self.architecture.regsets_by_name[name], self._sets[name])
         self._changed.clear()

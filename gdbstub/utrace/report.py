@@ -18,7 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from gdbstub.utrace.actions import OPERATION_AND_FLAG_MASK, RESUME_MASK, Resume
+from gdbstub.utrace.actions import (
+    OPERATION_AND_FLAG_MASK,
+    OPERATION_MASK,
+    RESUME_MASK,
+    Resume,
+    Signal,
+    Syscall,
+)
 from gdbstub.utrace.engine import Attachment, Engine
 from gdbstub.utrace.events import Event
 
@@ -33,10 +40,11 @@ _STOP, _INTERRUPT, _REPORT, _RESUME, _DETACH = (
     int(Resume.DETACH),
 )
 _STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
-_QUIESCE = int(Event.QUIESCE)
+_QUIESCE = Event.QUIESCE
 _LAST_ACTION = _DETACH
+_LAST_SIGNAL_ACTION, _LAST_SYSCALL_ACTION = int(Signal.HANDLER), int(Syscall.ABORT)
 
-_METHODS = {
+METHODS = {
     Event.CLONE: "report_clone",
     Event.EXEC: "report_exec",
     Event.EXIT: "report_exit",
@@ -48,15 +56,7 @@ _METHODS = {
     Event.STEP: "report_step",
     Event.VFORK_DONE: "report_vfork_done",
 }
-METHODS = {int(event): name for event, name in _METHODS.items()}
 """The callback of each event whose callback takes (task, action, payload...)."""
-
-_EVENTS = {int(event): event for event in (Event(0), *Event)}
-
-
-def _named(event: int) -> Event:
-    return _EVENTS.get(event) or Event(event)
-
 
 EngineFailed = Callable[["Task", Engine, Exception], None]
 
@@ -79,12 +79,19 @@ class Report:
         self.wanted = False
         """Some engine was asked about the event itself."""
 
-    def ask(self, attachment: Attachment, callback: Callable[..., int | None], *arguments: Any) -> int | None:
-        """Run one callback; a failing engine is treated as one that answers DETACH."""
+    def ask(
+        self, attachment: Attachment, operations: int, callback: Callable[..., int | None], *arguments: Any
+    ) -> int | None:
+        """Run one callback; a failing engine is treated as one that answers DETACH.
+
+        `operations`: the largest signal or system call action that the callback may answer.
+        """
         self.task.reporting = attachment
         try:
             answer = callback(*arguments)
-            if answer is not None and answer & RESUME_MASK > _LAST_ACTION:
+            if answer is not None and (
+                answer & RESUME_MASK > _LAST_ACTION or answer & OPERATION_MASK > operations
+            ):
                 raise ValueError(f"{callback.__name__} answered {answer:#x}, which is no action")
         except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
             self.failed(self.task, attachment.engine, error)
@@ -104,10 +111,10 @@ class Report:
         if action < self.action:
             self.action = action
         attachment.hold = action == _STOP
-        if action != _STOP:
-            attachment.step_wanted = action in _STEPS
-            if action < self.resume_action:
-                self.resume_action = action
+        if action in _STEPS:
+            attachment.step_wanted = True
+        if _STOP < action < self.resume_action:
+            self.resume_action = action
 
     def quiesce(self, attachment: Attachment, event: int) -> bool:
         """report_quiesce where wanted; False if the engine is gone after it."""
@@ -116,7 +123,8 @@ class Report:
             return False
         if attachment.mask & _QUIESCE:
             callback = attachment.engine.report_quiesce
-            self.apply(attachment, self.ask(attachment, callback, self.task, self.action, _named(event)))
+            answer = self.ask(attachment, 0, callback, self.task, self.action, event)
+            self.apply(attachment, answer)
             if attachment.detached:
                 return False
         if attachment.hold:
@@ -128,17 +136,19 @@ class Report:
     ) -> None:
         """Ask engines about an event whose callback takes (task, action, *payload)."""
         name = METHODS.get(event)
+        operations = _LAST_SYSCALL_ACTION if event == Event.SYSCALL_ENTRY else 0
         for attachment in attachments:
             if not self.quiesce(attachment, event) or not attachment.mask & event:
                 continue
             self.wanted = True
             if name is None:
-                callback, arguments = attachment.engine.report_extension, (_named(event), *payload)
+                callback, arguments = attachment.engine.report_extension, (event, *payload)
             else:
                 callback, arguments = getattr(attachment.engine, name), payload
-            answer = self.ask(attachment, callback, self.task, self.result | self.action | flag, *arguments)
-            if answer is not None:
-                self.result = answer & OPERATION_AND_FLAG_MASK
+            action = self.result | self.action | flag
+            answer = self.ask(attachment, operations, callback, self.task, action, *arguments)
+            if answer is not None and operations:
+                self.result = answer & OPERATION_MASK
             self.apply(attachment, answer)
 
     def pass_quiesce(self) -> None:
@@ -167,14 +177,13 @@ class Report:
         self.wanted = True
         engine = attachment.engine
         if type(engine).report_signal is Engine.report_signal:
-            arguments: tuple[Any, ...] = (engine.report_quiesce, self.task, self.action, _named(event))
-            answer = self.ask(attachment, *arguments)
-            result = self.result
+            answer = self.ask(attachment, 0, engine.report_quiesce, self.task, self.action, event)
         else:
             action = self.result | self.action
-            answer = self.ask(attachment, engine.report_signal, self.task, action, *payload)
-            result = self.result if answer is None else answer & OPERATION_AND_FLAG_MASK
-        self.result = result
+            callback = engine.report_signal
+            answer = self.ask(attachment, _LAST_SIGNAL_ACTION, callback, self.task, action, *payload)
+            if answer is not None:
+                self.result = answer & OPERATION_AND_FLAG_MASK
         if answer is not None and answer & RESUME_MASK in (_INTERRUPT, _REPORT):
             answer = _RESUME
         self.apply(attachment, answer)

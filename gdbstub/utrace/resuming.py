@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from gdbstub.utrace.core import Utrace
 
 _RUN = int(Resume.RESUME)
-_SYSCALLS, _EXIT = int(Event.SYSCALL), int(Event.EXIT)
+_SYSCALLS, _EXIT = Event.SYSCALL, Event.EXIT
 _PATIENCE = 0.5
 """Seconds for a thread to stop; one that takes longer is stuck in the kernel and runs no code meanwhile."""
 _TO_USER = frozenset({StopKind.USER, StopKind.SIGNAL, StopKind.TRAP, StopKind.SYSCALL_EXIT})
@@ -50,8 +49,10 @@ class Resuming:
     def depart(self, task: Task, departure: Departure) -> None:
         """Let a task leave its stop."""
         assert isinstance(task, PtraceTask)
-        with contextlib.suppress(ProcessLookupError, NoTask):
+        try:
             self._depart(task, departure)
+        except (ProcessLookupError, NoTask):
+            task.doomed = True
 
     def _depart(self, task: PtraceTask, departure: Departure) -> None:
         assert task.stop is not None
@@ -68,8 +69,8 @@ class Resuming:
                 redelivery.send(task, departure.signal, Departure(signal=departure.signal))
             self.core.report_traps(task, [traps.step_done(task, self.block_step)])
             return
-        if departure.requeue is not None:
-            redelivery.send(task, departure.requeue, None)
+        for info in departure.requeue:
+            redelivery.send(task, info, None)
         if departure.signal is not None and task.signal is None:
             self._send_first(task, departure)
             return

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
@@ -57,11 +57,11 @@ class Departure:
     abort: bool = False
     """From SYSCALL_ENTRY: leave the call out."""
     handler: bool = False
-    """The signal's handler will run."""
+    """The signal is known to have a handler, which will run."""
     report: bool = False
     """Stop again at the return to user mode."""
-    requeue: SigInfo | None = None
-    """A signal that was taken off the queue and goes back to it."""
+    requeue: list[SigInfo] = field(default_factory=list)
+    """Signals that were taken off the queue and go back to it."""
 
 
 class Task(ABC):
@@ -78,6 +78,8 @@ class Task(ABC):
         """The most urgent thing asked for before the task may run in user mode."""
         self.reporting: Attachment | None = None
         """Whose callback is running."""
+        self.left_meanwhile = False
+        """An engine was detached from it while a callback was running."""
         self.signal_handler = False
         """A signal handler has just been set up."""
         self.step: int = Resume.RESUME
@@ -98,10 +100,9 @@ class Task(ABC):
         self.reaping = False
 
     @property
-    def attachments(self) -> Iterator[Attachment]:
-        """All attachments in attach order."""
-        yield from self.attached
-        yield from self.attaching
+    def attachments(self) -> list[Attachment]:
+        """All attachments in attach order; not to be changed."""
+        return self.attached + self.attaching if self.attaching else self.attached
 
     def attachment(self, engine: Engine) -> Attachment | None:
         """The live attachment of an engine."""

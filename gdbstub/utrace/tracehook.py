@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import TYPE_CHECKING
 
 from gdbstub.linux import ptrace, signals
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SYSCALL_STOP = signals.SIGTRAP | 0x80
 
 
-class Hook(Enum):
+class Hook(IntEnum):
     """The named points at which ptrace can show a task."""
 
     NOTIFY_RESUME = auto()

@@ -121,7 +121,7 @@ class Tracer:
         """Attach an engine to all tasks of a process, and to what they make, as `Engine.follow` says."""
         for task in list(process.tasks.values()):
             if task.attachment(engine) is None:
-                self.core.join(task, engine, engine.follow, int(engine.events))
+                self.core.join(task, engine, engine.follow, engine.events)
 
     def leave(self, process: Process, engine: Engine) -> None:
         """Detach an engine from all tasks of a process; nothing of it stays behind."""

@@ -58,7 +58,7 @@ def step_done(task: PtraceTask, block_step: bool) -> Trap:
     askers = [attachment for attachment in task.attachments if attachment.step_wanted]
     for attachment in askers:
         attachment.step_wanted = False
-    return int(Event.STEP), (kind,), askers
+    return Event.STEP, (kind,), askers
 
 
 def is_waiting(task: PtraceTask) -> bool:
@@ -88,7 +88,7 @@ def _breakpoint(task: PtraceTask, found: Found) -> None:
     for attachment in task.attachments:
         for owner in plant.owners:
             if owner.engine is attachment.engine:
-                found.events.append((int(Event.BREAKPOINT), (owner,), [attachment]))
+                found.events.append((Event.BREAKPOINT, (owner,), [attachment]))
 
 
 def _watchpoints(task: PtraceTask, found: Found) -> bool:
@@ -104,7 +104,7 @@ def _watchpoints(task: PtraceTask, found: Found) -> bool:
     for watchpoint in task.process.watchpoints.hit(status):
         attachment = _attachment_of(task, watchpoint.engine)
         if attachment is not None:
-            found.events.append((int(Event.WATCHPOINT), (watchpoint,), [attachment]))
+            found.events.append((Event.WATCHPOINT, (watchpoint,), [attachment]))
     return True
 
 

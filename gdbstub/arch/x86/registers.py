@@ -98,7 +98,7 @@ def x87_registers(dwarf_st0: int, dwarf_control: int | None) -> tuple[Register, 
     return (
         *stack,
         *(
-            Register(name, 32, "int", FLOAT, dwarf, FLOAT, offset, stored)
+            Register(name, 32, "int", FLOAT, dwarf, FLOAT, offset, stored, special=name == "ftag")
             for name, offset, stored, dwarf in control
         ),
     )
@@ -174,18 +174,13 @@ class X86Codec:
     def __init__(self, layout: XsaveLayout | None) -> None:
         self._components = layout.components if layout else ()
 
-    def read(self, register: Register, regset: bytearray) -> bytes | None:
-        """Only ftag is not a plain slice."""
-        if register.name == "ftag":
-            return x87.full_tag_word(regset).to_bytes(4, "little")
-        return None
+    def read(self, register: Register, regset: bytearray) -> bytes:
+        """The tag word."""
+        return x87.full_tag_word(regset).to_bytes(4, "little")
 
-    def write(self, register: Register, regset: bytearray, value: bytes) -> bool:
-        """Store ftag; everything else is a plain slice."""
-        if register.name != "ftag":
-            return False
+    def write(self, register: Register, regset: bytearray, value: bytes) -> None:
+        """Store the tag word."""
         regset[x87.TAG_OFFSET] = x87.abridged_tag(int.from_bytes(value, "little"))
-        return True
 
     def touched(self, register: Register, regset: bytearray) -> None:
         """Mark the component of a written register as in use."""

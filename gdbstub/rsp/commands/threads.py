@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from binascii import hexlify
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from gdbstub.rsp.errors import ClientFault, TargetFault
 from gdbstub.rsp.parsing import format_thread, thread_pattern
@@ -104,5 +104,6 @@ def _thread_element(session: Session, details: interfaces.ThreadDetails | None, 
     name = "" if details is None else details.thread_name(thread)
     described = "" if core is None else f' core="{core}"'
     if name:
-        described += f" name={quoteattr(name)}"
+        printable = "".join(character if character.isprintable() else "?" for character in name)
+        described += f' name="{escape(printable)}"'
     return f'<thread id="{identity}"{described}/>\n'

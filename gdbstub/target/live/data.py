@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from html import escape
 from typing import TypeVar
-from xml.sax.saxutils import quoteattr
 
 from gdbstub.linux import procfs, signals
 from gdbstub.linux.link_map import namespaces, objects
@@ -47,7 +47,7 @@ class LiveData(DebuggerEngine, interfaces.ProcessData, interfaces.SignalData):
             for loaded in objects(read, first, previous, bits):
                 if loaded.name:
                     items.append(
-                        f'<library name={quoteattr(loaded.name)} lm="{loaded.link_map:#x}"'
+                        f'<library name="{escape(loaded.name)}" lm="{loaded.link_map:#x}"'
                         f' l_addr="{loaded.base:#x}" l_ld="{loaded.dynamic:#x}" lmid="{debug:#x}"/>'
                     )
         return f'<library-list-svr4 version="1.0"{main}>{"".join(items)}</library-list-svr4>'

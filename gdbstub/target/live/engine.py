@@ -134,7 +134,7 @@ class DebuggerEngine(Engine):
         set_events(task, self, self._wanted(task))
 
     def _wanted(self, task: Task) -> int:
-        wanted = int(_BASE_EVENTS)
+        wanted = _BASE_EVENTS
         if self._caught.get(task.process.pid, frozenset()) != frozenset():
             wanted |= Event.SYSCALL
         if task.tid == task.process.pid:
@@ -167,10 +167,15 @@ class DebuggerEngine(Engine):
             self._caught.pop(process.pid, None)
             self._ending.discard(process.pid)
 
-    def report_quiesce(self, task: Task, action: int, event: Event) -> Answer:
-        """Hold, or go on with a step."""
+    def report_quiesce(self, task: Task, action: int, event: int) -> Answer:
+        """Hold, or go on with a step.
+
+        Before an event nothing is asked for but a hold: whether a step goes on is answered to the event.
+        """
         thread = self._threads.get(task)
-        return Resume.RESUME if thread is None else self._answer(thread)
+        if thread is None or (event and thread.go):
+            return Resume.RESUME
+        return self._answer(thread)
 
     def _answer(self, thread: LiveThread) -> int:
         if not thread.go:

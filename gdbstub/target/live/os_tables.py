@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import escape
+from html import escape
 
 from gdbstub.linux import osdata
 from gdbstub.target import interfaces

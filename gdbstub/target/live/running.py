@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Sequence
 
@@ -233,8 +232,10 @@ class Running(DebuggerEngine, interfaces.Resume):
     def _go(self, threads: Sequence[LiveThread]) -> None:
         for thread in threads:
             thread.go = True
-            with contextlib.suppress(NoTask):
+            try:
                 control(thread.task, self, self._resume_action(thread))
+            except NoTask:
+                continue
 
     def _resume_action(self, thread: LiveThread) -> int:
         if thread.deliver is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gdbstub.arch.description import Architecture, Register
 from gdbstub.linux import procfs
+from gdbstub.linux.processor import LastProcessor
 from gdbstub.target import interfaces
 from gdbstub.target.host_files import LocalFiles
 from gdbstub.target.live.breakpoints import LiveBreakpoints
@@ -13,6 +14,7 @@ from gdbstub.target.live.processes import LiveProcesses
 from gdbstub.target.live.tls import LiveTls
 from gdbstub.target.values import TargetError, ThreadId
 from gdbstub.utrace.errors import UtraceError
+from gdbstub.utrace.tracer import Tracer
 
 
 class LiveTarget(
@@ -28,6 +30,10 @@ class LiveTarget(
     LocalFiles,
 ):
     """Live processes as one debugger sees them."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        super().__init__(tracer)
+        self._processors = LastProcessor()
 
     def threads(self) -> list[ThreadId]:
         """All threads, oldest first."""
@@ -73,6 +79,13 @@ class LiveTarget(
         except (UtraceError, ValueError) as error:
             raise TargetError(str(error)) from None
 
+    def read_expedited(self, thread: ThreadId) -> list[tuple[int, bytes]]:
+        """(number, contents) of the registers that every client asks for first."""
+        try:
+            return self.thread(thread).task.registers.expedited()
+        except UtraceError as error:
+            raise TargetError(str(error.strerror)) from None
+
     def _register(self, architecture: Architecture, number: int) -> Register:
         if not 0 <= number < len(architecture.registers):
             raise TargetError(f"there is no register {number}")
@@ -105,10 +118,7 @@ class LiveTarget(
 
     def thread_core(self, thread: ThreadId) -> int | None:
         """The processor that the thread last ran on."""
-        try:
-            return procfs.stat(thread.tid).processor
-        except ProcessLookupError:
-            return None
+        return self._processors.of(thread.tid)
 
     def report_events(self, *, fork: bool, vfork: bool, execs: bool) -> None:
         """Report these; a child process is followed only if its event is reported."""
