@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from model_programs import (
+    BIRTHS,
     CAUGHT_SIGNALS,
     CLONE_THREAD,
-    CLONE_VFORK,
     IGNORED_SIGNALS,
     LEADER,
     Happens,
@@ -22,11 +22,13 @@ from reference_terms import Departure as ModelDeparture
 from gdbstub.linux import signals
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.testing.simulation import SimulatedMachine, SimulatedTask
-from gdbstub.utrace import control
-from gdbstub.utrace.actions import Attach, Resume, Signal
+from gdbstub.utrace import control, traps
+from gdbstub.utrace.actions import Attach, Follow, Resume, Signal
 from gdbstub.utrace.engine import Answer, Engine
 from gdbstub.utrace.errors import UtraceError
-from gdbstub.utrace.events import Event, Jctl
+from gdbstub.utrace.events import Jctl
+from gdbstub.utrace.flows import Trap
+from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.stops import StopKind
 from gdbstub.utrace.syscall import Syscall, SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Departure, Disposition, Task
@@ -36,6 +38,7 @@ _KINDS = {
     "entry": StopKind.SYSCALL_ENTRY,
     "sysexit": StopKind.SYSCALL_EXIT,
     "clone": StopKind.CLONE,
+    "fork": StopKind.CLONE,
     "vfork": StopKind.VFORK,
     "exec": StopKind.EXEC,
     "vfork_done": StopKind.VFORK_DONE,
@@ -58,7 +61,10 @@ class ScriptedEngine(Engine):
     def _called(self, task: Task, method: str, *arguments: Any, **extra: Any) -> Answer:
         return self.run.callback(self.index, task.tid, method, arguments, **extra)
 
-    def report_quiesce(self, task: Task, action: int, event: Event) -> Answer:
+    def attached(self, task: Task) -> None:
+        self._called(task, "attached")
+
+    def report_quiesce(self, task: Task, action: int, event: int) -> Answer:
         return self._called(task, "report_quiesce", int(action), int(event))
 
     def report_clone(self, task: Task, action: int, flags: int, child: Task) -> Answer:
@@ -85,7 +91,7 @@ class ScriptedEngine(Engine):
     def report_reap(self, task: Task) -> None:
         self._called(task, "report_reap")
 
-    def report_extension(self, task: Task, action: int, event: Event, payload: Any) -> Answer:
+    def report_extension(self, task: Task, action: int, event: int, payload: Any) -> Answer:
         return self._called(task, "report_extension", int(action), int(event), payload)
 
     def report_step(self, task: Task, action: int, kind: int) -> Answer:
@@ -126,7 +132,7 @@ class RecordingMachine(SimulatedMachine):
 
     def engine_failed(self, task: Task, engine: Engine, error: Exception) -> None:
         super().engine_failed(task, engine, error)
-        if not isinstance(error, CallbackFailed):
+        if not isinstance(error, CallbackFailed) and "is no action" not in str(error):
             raise error
         assert isinstance(engine, ScriptedEngine)
         self.run.log.append(("failed", f"engine {engine.index}", task.tid))
@@ -136,7 +142,9 @@ def in_model_terms(task: Task, departure: Departure) -> ModelDeparture:
     """A departure of the core as the model puts it."""
     effect = _effect(task, departure)
     signal = departure.signal.number if departure.signal and effect else None
-    requeue = (departure.requeue.number,) if departure.requeue else ()
+    if departure.report and effect == "handler":
+        assert departure.handler, "the back end would not stop where the handler begins"
+    requeue = tuple(info.number for info in departure.requeue)
     return ModelDeparture(
         int(departure.step), signal, effect, departure.abort, departure.report, requeue
     )  # fmt: skip
@@ -183,7 +191,6 @@ class CoreRun(Run):
             for index, script in enumerate(program.engines)
         ]
         self.tasks: dict[int, SimulatedTask] = {}
-        self.reaped: set[int] = set()
         self._add(self.machine.process(LEADER).leader)
 
     def _add(self, task: Task | None) -> SimulatedTask:
@@ -199,6 +206,13 @@ class CoreRun(Run):
         except UtraceError as error:
             return -error.number
         return self.engines.index(found)
+
+    def join(self, tid: int, index: int, follow: int) -> int:
+        task, engine = self.tasks[tid], self.engines[index]
+        if task.dead or task.attachment(engine):
+            return 0
+        self.machine.core.join(task, engine, Follow(follow), self.program.engines[index].events)
+        return 1
 
     def set_events(self, tid: int, index: int, events: int) -> int:
         return _errno(control.set_events, self.tasks[tid], self.engines[index], events)
@@ -217,13 +231,13 @@ class CoreRun(Run):
             if runs and task.pending != Resume.RESUME:
                 assert task.stop_requests or self.machine.report_owed.get(task), f"{task} will not report"
 
+    def reap(self, tid: int) -> None:
+        self.machine.core.release_task(self.tasks[tid])
+
     def happens(self, tid: int, what: str, action: Happens) -> None:
         task, core = self.tasks[tid], self.machine.core
         if what == "death":
             core.report_death(task, tid == LEADER, action.value)
-        elif what == "reap":
-            self.reaped.add(tid)
-            core.release_task(task)
         elif what in ("stop", "continue"):
             task.job_stopped = what == "stop"
         else:
@@ -239,13 +253,8 @@ class CoreRun(Run):
                 core.report_syscall_entry(task, SyscallEntry(call, 39, ()))
             case "sysexit":
                 core.report_syscall_exit(task, SyscallExit(call, 39, 0))
-            case "clone":
-                core.report_clone(
-                    task, CLONE_THREAD, self._add(self.machine.task(self.tids[-1], task.process))
-                )
-            case "vfork":
-                child = self._add(self.machine.process(self.tids[-1]).leader)
-                core.report_clone(task, CLONE_VFORK, child)
+            case "clone" | "vfork" | "fork":
+                core.report_clone(task, BIRTHS[what], self._child(task, BIRTHS[what]))
             case "exec":
                 core.report_exec(task, StartedProgram("/bin/true", task.tid))
             case "vfork_done":
@@ -261,21 +270,27 @@ class CoreRun(Run):
             case "handler":
                 core.signal_handler(task)
             case "trap" | "trap and signal":
-                self._trap(task, value, action.named, with_signal=what == "trap and signal")
+                self._trap(task, action)
 
-    def _trap(self, task: SimulatedTask, value: int, named: tuple[int, ...], with_signal: bool) -> None:
-        recipients = [task.attachment(self.engines[each % len(self.engines)]) for each in named]
-        step = [each for each in recipients if each is not None]
-        probe = [each for each in recipients[:1] if each is not None]
-        found: list[tuple[int, tuple[Any, ...], Any]] = [(Event.STEP, (Resume.SINGLESTEP,), step)]
-        if value % 2:
-            found.append((self.probe, ("payload",), probe))
-        self.machine.core.report_traps(task, found, SigInfo.make(value) if with_signal else None)
+    def _child(self, task: SimulatedTask, flags: int) -> SimulatedTask:
+        if flags & CLONE_THREAD:
+            return self._add(self.machine.task(self.tids[-1], task.process))
+        return self._add(self.machine.process(self.tids[-1]).leader)
+
+    def _trap(self, task: SimulatedTask, action: Happens) -> None:
+        found: list[Trap] = []
+        if task.step != Resume.RESUME:
+            found.append(traps.step_done(cast(PtraceTask, task), self.program.block_step))
+        engines = [self.engines[each % len(self.engines)] for each in action.named]
+        probed = [each for each in task.attachments if each.engine in engines and not each.detached]
+        found.append((self.probe, ("payload",), probed))
+        signal = SigInfo.make(action.value) if action.what == "trap and signal" else None
+        self.machine.core.report_traps(task, found, signal)
 
     def state(self, tid: int) -> str:
         task = self.tasks[tid]
         if task.dead:
-            return "reaped" if tid in self.reaped else "dead"
+            return "reaped" if task.reaping else "dead"
         if task.held:
             return "held"
         return "stopped" if task.job_stopped else "running"
@@ -292,10 +307,17 @@ class CoreRun(Run):
 
     def _snapshot(self, task: SimulatedTask) -> tuple[Any, ...]:
         engines = [
-            (f"engine {self.engines.index(each.engine)}", hex(each.mask), each.hold)
+            (
+                f"engine {self.engines.index(each.engine)}",
+                hex(each.mask),
+                each.hold,
+                int(each.follow),
+                each.step_wanted,
+            )
             for each in task.attachments
             if not each.detached
         ]
         if task.dead:
             return (self.state(task.tid), engines)
-        return (self.state(task.tid), self.carried_out(task.pending), task.signal_handler, engines)
+        step = self.carried_out(task.step)
+        return (self.state(task.tid), self.carried_out(task.pending), step, task.signal_handler, engines)

@@ -1,13 +1,9 @@
-"""Programs made by hand for comparing the core with `reference_model`.
-
-`KNOWN` has the smallest programs for each place where the core is known to differ; the model makes a note of
-that name when it passes the place.
-"""
+"""Programs made by hand for comparing the core with `reference_model`."""
 
 from __future__ import annotations
 
-from model_programs import Effect, Happens, Outside, Program, Script, Step
-from reference_terms import Act, Attach, Ev, Sig, Sys
+from model_programs import CHILD, Effect, Happens, Outside, Program, Script, Step
+from reference_terms import MOST_ROUNDS, Act, Attach, Ev, Follow, Sig, Sys
 
 ALL = sum(
     (
@@ -29,8 +25,18 @@ def answers(*found: int | None) -> tuple[Step, ...]:
     return tuple(Step(answer) for answer in found)
 
 
+def join(index: int, follow: int) -> Outside:
+    return Outside(Effect("join", index, follow))
+
+
+def run(*engines: Script, actions: tuple[Outside | Happens, ...]) -> Program:
+    """All engines attached, in order."""
+    return Program(engines, (*attach(*range(len(engines))), *actions))
+
+
+QUIESCE, EXEC, ENTRY = Ev.QUIESCE, Ev.EXEC, Ev.SYSCALL_ENTRY
 HOLD_AT_EXEC = Script(Ev.QUIESCE | Ev.EXEC, steps=answers(Act.RESUME, Act.STOP, Act.STOP))
-HAND_CASES = (
+_FIRST = (
     # Attach order everywhere but at a system call's entry.
     Program(
         (Script(ALL), Script(ALL)),
@@ -116,7 +122,7 @@ HAND_CASES = (
                 steps=(
                     Step(
                         Act.RESUME,
-                        (Effect("attach", 0, Attach.CREATE, True), Effect("control", 0, Act.STOP, True)),
+                        (Effect("attach", 0, Attach.CREATE, CHILD), Effect("control", 0, Act.STOP, CHILD)),
                     ),
                 ),
             ),
@@ -130,108 +136,175 @@ HAND_CASES = (
     ),
 )
 
-QUIESCE, EXEC, ENTRY = Ev.QUIESCE, Ev.EXEC, Ev.SYSCALL_ENTRY
-KNOWN: dict[str, tuple[Program, ...]] = {
-    "the hold has gone": (
-        Program(
-            (Script(QUIESCE | ENTRY, steps=answers(Act.STOP, Act.RESUME)),), (*attach(0), Happens("entry"))
-        ),
-        Program(
-            (
-                Script(QUIESCE, steps=answers(Act.STOP)),
-                Script(QUIESCE, steps=(Step(Act.RESUME, (Effect("control", 0, Act.RESUME),)),)),
-            ),
-            (*attach(0, 1), control(0, Act.REPORT), Happens("return")),
-        ),
+
+HOLD = Act.RESUME | Sig.IGN | Sig.HOLD
+MORE_CASES: dict[str, Program] = {
+    "a hold that has gone before the pass ends, by the own answer": run(
+        Script(QUIESCE | ENTRY, steps=answers(Act.STOP, Act.RESUME)), actions=(Happens("entry"),)
     ),
-    "a signal that nobody asks for passes a hold": (
-        Program((Script(0),), (*attach(0), control(0, Act.STOP), Happens("signal", 1))),
-        Program((Script(0),), (*attach(0), control(0, Act.STOP), Happens("signal", 10))),
+    "a hold that has gone before the pass ends, by another's callback": run(
+        Script(QUIESCE, steps=answers(Act.STOP)),
+        Script(QUIESCE, steps=(Step(Act.RESUME, (Effect("control", 0, Act.RESUME),)),)),
+        actions=(control(0, Act.REPORT), Happens("return")),
     ),
-    "delivers nothing": (
-        Program(
-            (Script(QUIESCE, True, answers(Act.STOP)),),
-            (*attach(0), control(0, Act.INTERRUPT), Happens("return")),
-        ),
-        Program(
-            (Script(QUIESCE, True, answers(Act.RESUME)),),
-            (*attach(0), control(0, Act.INTERRUPT), Happens("signal", 15)),
-        ),
-        Program(
-            (Script(QUIESCE | Ev.SIGNAL_IGN, True, answers(Act.STOP | Sig.DELIVER)),),
-            (*attach(0), Happens("signal", 1)),
-        ),
+    "a signal that nobody asks for, ignored, of a held task": run(
+        Script(0), actions=(control(0, Act.STOP), Happens("signal", 1))
     ),
-    "two signals go back": (
-        Program(
-            (Script(QUIESCE, True, (Step(Act.RESUME | Sig.IGN | Sig.HOLD, (Effect("signal", 0, 12),)),)),),
-            (*attach(0), control(0, Act.REPORT), Happens("signal", 15)),
-        ),
+    "a signal that nobody asks for, caught, of a held task": run(
+        Script(0), actions=(control(0, Act.STOP), Happens("signal", 10), Happens("handler"))
     ),
-    "acts on a signal and holds it": (
-        Program(
-            (Script(Ev.SIGNAL, True, answers(Act.RESUME | Sig.DELIVER | Sig.HOLD)),),
-            (*attach(0), Happens("signal", 10)),
-        ),
+    "a report without a signal delivers nothing, and holds": run(
+        Script(QUIESCE, True, answers(Act.STOP)), actions=(control(0, Act.INTERRUPT), Happens("return"))
     ),
-    "a zombie's new engine": (Program((Script(Ev.REAP),), (Happens("death"), *attach(0), Happens("reap"))),),
-    "detached after its turn": (
-        Program(
-            (Script(EXEC), Script(EXEC, steps=(Step(Act.RESUME, (Effect("control", 0, Act.DETACH),)),))),
-            (*attach(0, 1), Happens("exec")),
-        ),
+    "a report before a signal delivers nothing": run(
+        Script(QUIESCE, True, answers(Act.RESUME)), actions=(control(0, Act.INTERRUPT), Happens("signal", 15))
     ),
-    "it failed in another process": (
-        Program(
-            (
-                Script(
-                    EXEC | Ev.CLONE,
-                    steps=(Step(None, (Effect("attach", 0, Attach.CREATE, True),)), Step(fails=True)),
-                ),
-            ),
-            (*attach(0), Happens("vfork"), Happens("exec")),
-        ),
+    "an ignored signal is delivered and held": run(
+        Script(QUIESCE | Ev.SIGNAL_IGN, True, answers(Act.STOP | Sig.DELIVER)),
+        actions=(Happens("signal", 1),),
     ),
-    "held in the middle of a step": (
-        Program(
-            (Script(QUIESCE | ENTRY, steps=answers(Act.SINGLESTEP, Act.RESUME, Act.STOP)),),
-            (
-                *attach(0),
-                control(0, Act.REPORT),
-                Happens("return"),
-                Happens("entry"),
-                control(0, Act.DETACH),
+    "a report without a signal ends the task": run(
+        Script(QUIESCE, True, answers(Act.RESUME | Sig.TERM)),
+        actions=(control(0, Act.INTERRUPT), Happens("return")),
+    ),
+    "two signals go back": run(
+        Script(QUIESCE, True, (Step(HOLD, (Effect("signal", 0, 12),)),)),
+        actions=(control(0, Act.REPORT), Happens("signal", 15)),
+    ),
+    "a signal is delivered and goes back": run(
+        Script(Ev.SIGNAL, True, answers(Act.RESUME | Sig.DELIVER | Sig.HOLD)),
+        actions=(Happens("signal", 10),),
+    ),
+    "a zombie's new engine": Program((Script(Ev.REAP),), (Happens("death"), *attach(0), Happens("reap"))),
+    "detached after its turn": run(
+        Script(EXEC),
+        Script(EXEC, steps=(Step(Act.RESUME, (Effect("control", 0, Act.DETACH),)),)),
+        actions=(Happens("exec"),),
+    ),
+    "it fails and is in another process, too": Program(
+        (
+            Script(
+                EXEC | Ev.CLONE,
+                steps=(Step(None, (Effect("attach", 0, Attach.CREATE, CHILD),)), Step(fails=True)),
             ),
         ),
+        (*attach(0), Happens("vfork"), Happens("exec")),
     ),
-    "nobody is left": (Program((Script(EXEC),), (*attach(0), control(0, Act.STOP), control(0, Act.DETACH))),),
-    "a report where a handler begins": (
-        Program(
-            (Script(QUIESCE, True),),
-            (*attach(0), Happens("signal", 10), control(0, Act.REPORT), Happens("handler")),
+    "held in the middle of a step and left": run(
+        Script(QUIESCE | ENTRY, steps=answers(Act.SINGLESTEP, Act.RESUME, Act.STOP)),
+        actions=(control(0, Act.REPORT), Happens("return"), Happens("entry"), control(0, Act.DETACH)),
+    ),
+    "a step belongs to who asked for it": run(
+        Script(QUIESCE | ENTRY, steps=answers(Act.SINGLESTEP)),
+        Script(ENTRY, steps=answers(Act.STOP)),
+        actions=(
+            *(control(0, Act.REPORT), Happens("return"), Happens("entry"), control(1, Act.RESUME)),
+            *(Happens("entry"), control(0, Act.RESUME), Happens("entry")),
         ),
     ),
-    "a signal's info is left over": (
-        Program(
-            (Script(QUIESCE | Ev.SIGNAL_TERM, True, answers(Act.STOP | Sig.IGN, Act.RESUME | Sig.IGN)),),
-            (*attach(0), Happens("signal", 15), control(0, Act.INTERRUPT)),
+    "a step that is done is told to who asked for it": run(
+        Script(ALL, steps=answers(Act.SINGLESTEP)),
+        Script(ALL),
+        actions=(control(0, Act.REPORT), Happens("return"), Happens("trap", named=(1,)), Happens("trap")),
+    ),
+    "nobody is left": run(Script(EXEC), actions=(control(0, Act.STOP), control(0, Act.DETACH))),
+    "nobody is left after a report that was to step": run(
+        Script(QUIESCE, steps=answers(Act.SINGLESTEP)),
+        Script(QUIESCE, steps=(Step(Act.DETACH, (Effect("control", 0, Act.DETACH),)),)),
+        actions=(control(0, Act.REPORT), Happens("return")),
+    ),
+    "a report where a handler begins": run(
+        Script(QUIESCE, True), actions=(Happens("signal", 10), control(0, Act.REPORT), Happens("handler"))
+    ),
+    "a new report starts with a blank siginfo": run(
+        Script(QUIESCE | Ev.SIGNAL_TERM, True, answers(Act.STOP | Sig.IGN, Act.RESUME | Sig.IGN)),
+        actions=(Happens("signal", 15), control(0, Act.INTERRUPT)),
+    ),
+    "an operation where there is none": run(
+        Script(EXEC, steps=(Step(Act.RESUME | 0x10, wild=True),)), Script(EXEC), actions=(Happens("exec"),)
+    ),
+    "an operation from report_quiesce": run(
+        Script(QUIESCE, steps=(Step(Act.RESUME | 0x10, wild=True),)), actions=(Happens("signal", 15),)
+    ),
+    "a system call action that does not exist": run(
+        Script(ENTRY, steps=(Step(Act.RESUME | 0x20, wild=True),)), actions=(Happens("entry"),)
+    ),
+    "a signal action that does not exist": run(
+        Script(Ev.SIGNAL_TERM, True, (Step(Act.RESUME | 0x90, wild=True),)), actions=(Happens("signal", 15),)
+    ),
+    "a resume action that does not exist": run(
+        Script(QUIESCE | EXEC, steps=(Step(Act.DETACH + 1, wild=True),)),
+        Script(EXEC),
+        actions=(Happens("exec"),),
+    ),
+    "a flag where there is none is not passed on": run(
+        Script(ENTRY),
+        Script(ENTRY, steps=(Step(Act.RESUME | 0x110, wild=True),)),
+        actions=(Happens("entry"),),
+    ),
+    "reports without end": run(
+        Script(QUIESCE, steps=(Step(None, (Effect("control", 0, Act.REPORT),)),) * (MOST_ROUNDS + 10)),
+        actions=(control(0, Act.REPORT), Happens("return"), Happens("return")),
+    ),
+    "reports without end before a signal": run(
+        Script(QUIESCE, True, (Step(None, (Effect("control", 0, Act.REPORT),)),) * (MOST_ROUNDS + 10)),
+        actions=(control(0, Act.REPORT), Happens("signal", 10), Happens("handler")),
+    ),
+    "threads and children are followed": Program(
+        (Script(ALL), Script(ALL), Script(ALL), Script(ALL)),
+        (
+            *(join(0, 0), join(1, Follow.THREADS), join(2, Follow.CHILDREN), join(3, 3)),
+            *(Happens("clone"), Happens("fork"), Happens("clone", task=2)),
         ),
     ),
-    "bogus signal": (
-        Program(
-            (Script(Ev.SIGNAL_TERM, True, (Step(Act.RESUME | Sig.TERM, (Effect("signal", 0, 0x85),)),)),),
-            (*attach(0), Happens("signal", 15)),
+    "a follower's mask is what it is now, and a hold is not followed": Program(
+        (Script(ALL),),
+        (
+            join(0, Follow.THREADS),
+            Outside(Effect("set_events", 0, EXEC)),
+            control(0, Act.STOP),
+            Happens("clone"),
+            Happens("exec", task=1),
         ),
     ),
-    "an operation where there is none": (
-        Program(
-            (Script(EXEC, steps=answers(Act.RESUME | 0x10)), Script(EXEC)), (*attach(0, 1), Happens("exec"))
+    "a follower that leaves the child at once": Program(
+        (Script(ALL, steps=(Step(), Step(None, (Effect("control", 0, Act.DETACH),)))),),
+        (join(0, Follow.THREADS), Happens("clone"), Happens("exec", task=1)),
+    ),
+    "a follower that fails on the child": Program(
+        (Script(ALL, steps=(Step(), Step(fails=True))), Script(ALL)),
+        (join(0, Follow.THREADS), join(1, Follow.THREADS), Happens("clone")),
+    ),
+    "a follower that was attached to the child already": Program(
+        (Script(ALL, steps=(Step(), Step(None, (Effect("attach", 1, Attach.CREATE),)))), Script(ALL)),
+        (
+            *(join(0, Follow.THREADS), join(1, Follow.THREADS), Happens("clone")),
+            *(Happens("exec", task=1), Happens("death", task=1), Happens("reap", task=1)),
         ),
     ),
-    "an operation that does not exist": (
-        Program((Script(ENTRY, steps=answers(Act.RESUME | 0x20)),), (*attach(0), Happens("entry"))),
-        Program(
-            (Script(Ev.SIGNAL_TERM, True, answers(Act.RESUME | 0x90)),), (*attach(0), Happens("signal", 15))
+    "reaped while its death is reported": Program(
+        (
+            Script(Ev.DEATH, steps=(Step(None, (Effect("reap"), Effect("control", 0, Act.DETACH))),)),
+            Script(Ev.DEATH | Ev.REAP, steps=(Step(None, (Effect("attach", 2, Attach.CREATE),)),)),
+            Script(ALL),
+        ),
+        (*attach(0, 1), Happens("death"), Happens("reap")),
+    ),
+    "a callback lets another task go": Program(
+        (
+            Script(Ev.CLONE | EXEC, steps=(Step(None, (Effect("control", 1, Act.STOP, CHILD),)),)),
+            Script(0),
+            Script(EXEC, steps=(Step(None, (Effect("control", 1, Act.RESUME, 1),)),)),
+        ),
+        (
+            *attach(0),
+            join(1, Follow.THREADS),
+            *attach(2),
+            Happens("clone"),
+            Happens("return", task=1),
+            Happens("exec"),
         ),
     ),
 }
+
+HAND_CASES = {str(n): each for n, each in enumerate(_FIRST)} | MORE_CASES

@@ -1,41 +1,29 @@
 """Programs for comparing the core with `reference_model`: what scripted engines and tasks do.
 
 A `Program` says which engines there are, what their callbacks do one after the other, and what happens from
-outside. `ModelRun` here and `CoreRun` in `core_run` carry it out and record the same things in the same
-words.
+outside. `ModelRun` in `model_run` and `CoreRun` in `core_run` carry it out and record the same things in the
+same words.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reference_events import Task
-from reference_model import Machine, Utrace
-from reference_terms import (
-    DETACHED_OPS,
-    HANDLED,
-    IGNORED,
-    JOB_STOPPED,
-    RUNNING,
-    TRACED,
-    Act,
-    Attach,
-    CallbackFailed,
-    Departure,
-    Ev,
-    Ops,
-    SigInfo,
-    Sys,
-)
+from reference_terms import Act, Attach, CallbackFailed, Departure, Sig, Sys
 
 LEADER = 100
 CAUGHT_SIGNALS, IGNORED_SIGNALS = (10, 12, 20), (1, 13)
 """What the processes have arranged."""
-CLONE_THREAD, CLONE_VFORK = 0x10000, 0x4000
-MOST_TASKS = 3
+CLONE_THREAD, CLONE_VFORK, CLONE_CHILD = 0x10000, 0x4000, 17
+"""clone's flags for a thread, a child that has its parent wait, and one that does not."""
+BIRTHS = {"clone": CLONE_THREAD, "vfork": CLONE_VFORK, "fork": CLONE_CHILD}
+MOST_TASKS = 4
+HERE, CHILD = -1, -2
+"""Where an effect is, besides at the task with a number."""
+OPERATIONS = {"report_signal": Sig.MASK | Sig.HOLD, "report_syscall_entry": int(Sys.ABORT)}
+"""What else than a resume action is in the answers of callbacks."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +31,12 @@ class Effect:
     """Something that a callback does, or somebody from outside."""
 
     kind: str
-    """attach, set_events, control, or (in report_signal) signal: change its number."""
+    """attach, set_events, control, join; in report_signal, signal: change its number; in report_death, reap:
+    have the task collected."""
     engine: int = 0
     value: int = 0
-    child: bool = False
-    """In report_clone: do it to the new task."""
+    where: int = HERE
+    """In a callback: to its task, to the new one in report_clone, or to any other."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +46,8 @@ class Step:
     answer: int | None = None
     effects: tuple[Effect, ...] = ()
     fails: bool = False
+    wild: bool = False
+    """Answer just that; else only the part that means something for the callback is taken."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +88,6 @@ class Program:
     actions: tuple[Outside | Happens, ...]
     single_step: bool = True
     block_step: bool = True
-    sensible: bool = False
-    """Of each answer, only the part that means something for the callback is taken."""
 
 
 class Run(ABC):
@@ -124,31 +113,46 @@ class Run(ABC):
         self.cursors[index] += 1
         step = steps[cursor] if cursor < len(steps) else Step(Act.RESUME)
         for effect in step.effects:
-            if effect.kind != "signal":
-                self.perform(effect, child if effect.child and child else tid)
-            elif info is not None:
-                info.number = effect.value
+            if effect.kind == "signal":
+                if info is not None:
+                    info.number = effect.value
+            elif effect.kind != "reap":
+                self.perform(effect, self._place(effect.where, tid, child))
+            elif method == "report_death" and self.state(tid) == "dead":
+                self.log.append(("reap", tid))
+                self.reap(tid)
         if step.fails:
             raise CallbackFailed
-        return self._possible(method, step.answer)
+        return self._answer(method, step)
 
-    def _possible(self, method: str, answer: int | None) -> int | None:
+    def _place(self, where: int, tid: int, child: int) -> int:
+        if where == HERE:
+            return tid
+        if where == CHILD:
+            return child or tid
+        return self.tids[where % len(self.tids)]
+
+    def _answer(self, method: str, step: Step) -> int | None:
         """An answer on this machine: a step that it cannot make is nothing."""
+        answer = step.answer
         if answer is None:
             return None
         if not self.program.single_step and answer & Act.MASK in (Act.SINGLESTEP, Act.BLOCKSTEP):
             answer = answer & ~Act.MASK | Act.RESUME
-        if method == "report_signal" or not self.program.sensible:
-            return answer
-        return answer & (Act.MASK | Sys.ABORT) if method == "report_syscall_entry" else answer & Act.MASK
+        return answer if step.wild else answer & (Act.MASK | OPERATIONS.get(method, 0))
 
     def perform(self, effect: Effect, tid: int) -> None:
-        """Attach, set_events or control, and what comes of it."""
+        """Attach, join, set_events or control, and what comes of it."""
         index = effect.engine % len(self.program.engines)
         position = len(self.log)
         self.log.append(())
-        call = {"attach": self.attach, "set_events": self.set_events, "control": self.control}[effect.kind]
-        outcome = call(tid, index, effect.value)
+        calls = {
+            "attach": self.attach,
+            "join": self.join,
+            "set_events": self.set_events,
+            "control": self.control,
+        }
+        outcome = calls[effect.kind](tid, index, effect.value)
         self.log[position] = (effect.kind, tid, index, effect.value, outcome)
         if effect.kind == "attach" and effect.value & Attach.CREATE and outcome == index:
             self.set_events(tid, index, self.program.engines[index].events)
@@ -160,7 +164,7 @@ class Run(ABC):
             self.perform(action.effect, tid)
         elif action.what == "reap":
             if self.state(tid) == "dead":
-                self.happens(tid, "reap", action)
+                self.reap(tid)
         elif self.state(tid) in ("dead", "reaped"):
             pass
         elif action.what in ("death", "killed"):
@@ -189,7 +193,7 @@ class Run(ABC):
             self.effects[tid] = "exiting"
         if effect == "exiting":
             return
-        if what in ("clone", "vfork"):
+        if what in BIRTHS:
             if len(self.tids) == MOST_TASKS:
                 return
             self.tids.append(LEADER + len(self.tids))
@@ -212,12 +216,20 @@ class Run(ABC):
         """The engine's index, or a negative errno."""
 
     @abstractmethod
+    def join(self, tid: int, index: int, follow: int) -> int:
+        """Attach as a whole process's engines are: 1; or 0 if the task has ended, or has the engine."""
+
+    @abstractmethod
     def set_events(self, tid: int, index: int, events: int) -> int:
         """0 or a negative errno."""
 
     @abstractmethod
     def control(self, tid: int, index: int, action: int) -> int:
         """0 or a negative errno."""
+
+    @abstractmethod
+    def reap(self, tid: int) -> None:
+        """A task that has ended, or whose end is being reported, is collected."""
 
     @abstractmethod
     def happens(self, tid: int, what: str, action: Happens) -> None:
@@ -233,137 +245,4 @@ class Run(ABC):
 
     @abstractmethod
     def snapshot(self) -> dict[int, tuple[Any, ...]]:
-        """For each task its state, what is pending, and its engines with masks and holds."""
-
-
-class ModelRun(Run):
-    """The reference model's side."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program)
-        self.machine = Machine(self._departed, self._failed, program.single_step, program.block_step)
-        self.tasks: dict[int, Task] = {}
-        self.ops = [
-            Ops(f"engine {index}", script.report_signal, self._caller(index))
-            for index, script in enumerate(program.engines)
-        ]
-        self.callbacks = 0
-        """How many are running."""
-        self._new_task(LEADER, LEADER)
-
-    def _new_task(self, tid: int, tgid: int) -> Task:
-        task = self.tasks[tid] = Task(tid, tgid, self.machine)
-        task.sigaction = dict.fromkeys(CAUGHT_SIGNALS, HANDLED) | dict.fromkeys(IGNORED_SIGNALS, IGNORED)
-        return task
-
-    def _caller(self, index: int) -> Callable[[Utrace, str, tuple[Any, ...]], int | None]:
-        def call(task: Utrace, method: str, arguments: tuple[Any, ...]) -> int | None:
-            info, child = None, 0
-            if method == "report_signal":
-                action, info, original = arguments
-                arguments = (action, info.number, original)
-            elif method == "report_clone":
-                child = arguments[2]
-            self.callbacks += 1
-            try:
-                return self.callback(index, task.tid, method, arguments, info, child)
-            finally:
-                self.callbacks -= 1
-
-        return call
-
-    def _departed(self, task: Utrace, departure: Departure) -> None:
-        self.departed(task.tid, departure)
-
-    def _failed(self, task: Utrace, ops: Ops) -> None:
-        self.log.append(("failed", ops.name, task.tid))
-
-    def attach(self, tid: int, index: int, flags: int) -> int:
-        found = self.tasks[tid].utrace_attach_task(flags, self.ops[index])
-        return found if isinstance(found, int) else self.ops.index(found)
-
-    def set_events(self, tid: int, index: int, events: int) -> int:
-        task = self.tasks[tid]
-        return task.utrace_set_events(task.engine_of(self.ops[index]), events)
-
-    def control(self, tid: int, index: int, action: int) -> int:
-        task = self.tasks[tid]
-        outcome = task.utrace_control(task.engine_of(self.ops[index]), action)
-        if not self.callbacks:
-            self.machine.schedule()
-        return outcome
-
-    def happens(self, tid: int, what: str, action: Happens) -> None:
-        task, value = self.tasks[tid], action.value
-        if what == "death":
-            task.report_death(tid == LEADER, value)
-        elif what == "reap":
-            task.release_task()
-        elif what in ("stop", "continue"):
-            task.job_stop(what == "stop")
-        else:
-            if what == "killed":
-                task.killed()
-            self.machine.happen(task, self._code(task, what, action))
-        self.machine.schedule()
-
-    def _code(self, task: Task, what: str, action: Happens) -> Any:
-        value = action.value
-        match what:
-            case "entry":
-                return task.syscall_entry()
-            case "sysexit":
-                return task.syscall_exit()
-            case "clone":
-                return task.clone(CLONE_THREAD, self._new_task(self.tids[-1], task.tgid))
-            case "vfork":
-                return task.clone(CLONE_VFORK, self._new_task(self.tids[-1], self.tids[-1]))
-            case "exec":
-                return task.event(Ev.EXEC, "report_exec", "/bin/true")
-            case "vfork_done":
-                return task.event(Ev.VFORK_DONE, "report_vfork_done")
-            case "jctl":
-                return task.event(Ev.JCTL, "report_jctl", 5 + value % 2, value % 7)
-            case "exit" | "killed":
-                return task.exit(value)
-            case "return":
-                return task.exit_to_user_mode()
-            case "signal":
-                return task.exit_to_user_mode([SigInfo(value, taken=True)])
-            case "handler":
-                return task.utrace_signal_handler()
-        named = [self.ops[each % len(self.ops)] for each in action.named]
-        step = (Ev.STEP, "report_step", (Act.SINGLESTEP,), named)
-        probe = (Ev.PROBE, "report_extension", (Ev.PROBE, "payload"), named[:1])
-        signals = [SigInfo(value, taken=True)] if what == "trap and signal" else []
-        return task.extension([step, probe] if value % 2 else [step], signals)
-
-    def state(self, tid: int) -> str:
-        task = self.tasks[tid]
-        if task.exit_state:
-            return "reaped" if task.reap else "dead"
-        return {RUNNING: "running", JOB_STOPPED: "stopped", TRACED: "held"}[task.state]
-
-    def holders(self, tid: int) -> list[int]:
-        task = self.tasks[tid]
-        if task.state is not TRACED:
-            return []
-        holding = [engine for engine in task.engines if engine.flags & Ev.ENGINE_STOP]
-        return [self.ops.index(engine.original_ops) for engine in holding]
-
-    def snapshot(self) -> dict[int, tuple[Any, ...]]:
-        return {tid: self._snapshot(task) for tid, task in self.tasks.items()}
-
-    def _snapshot(self, task: Task) -> tuple[Any, ...]:
-        engines = [
-            (
-                engine.original_ops.name,
-                hex(engine.flags & ~Ev.ENGINE_STOP),
-                bool(engine.flags & Ev.ENGINE_STOP),
-            )
-            for engine in task.engines
-            if engine.ops is not DETACHED_OPS
-        ]
-        if task.exit_state:
-            return (self.state(task.tid), engines)
-        return (self.state(task.tid), self.carried_out(task.resume), task.signal_handler, engines)
+        """For each task its state, what is pending, its stepping, and its engines with masks and holds."""

@@ -16,12 +16,13 @@ from reference_terms import (
     KERNEL_COREDUMP,
     KERNEL_IGNORE,
     KERNEL_STOP,
+    MOST_ROUNDS,
     REPRESENTATIVE,
     RUNNING,
     SIGSTOP,
-    SIGTRAP,
     Act,
     Departure,
+    Engine,
     Ev,
     Flow,
     Ops,
@@ -53,8 +54,9 @@ class Task(Utrace):
             self.start_report()
             for engine in reversed(self.attached):
                 if self.start_callback(report, engine, Ev.SYSCALL_ENTRY):
-                    answer = self.call(engine, "report_syscall_entry", flag | report.result | report.action)
-                    self.finish_callback(report, engine, answer)
+                    action = flag | report.result | report.action
+                    answer = self.call(engine, Sys.ABORT, "report_syscall_entry", action)
+                    self.finish_callback(report, engine, answer, Sys.MASK)
             self.finish_report(report, will_not_stop=False)
             if report.action != Act.STOP:
                 break
@@ -64,21 +66,20 @@ class Task(Utrace):
             report.detaches, report.spurious = False, True
             report.action = report.resume_action = Act.RESUME
             flag = Sys.RESUMED
-        if report.result & Sys.MASK not in (Sys.RUN, Sys.ABORT):
-            self.machine.note("an operation that does not exist")
-        return self.inside_kernel(abort=report.result & Sys.MASK == Sys.ABORT)
+        return self.inside_kernel(abort=report.result == Sys.ABORT)
 
     def syscall_exit(self) -> Flow:
         self.report(Ev.SYSCALL_EXIT, "report_syscall_exit")
         return (yield from self.exit_to_user_mode())
 
     def clone(self, flags: int, child: Utrace) -> Flow:
+        self.engines_follow(child)
         vfork = bool(flags & CLONE_VFORK)
         report = self.report(Ev.CLONE, "report_clone", flags, child.tid, will_not_stop=not vfork)
         self.vfork_stop = vfork and report.action == Act.STOP
         if self.vfork_stop:
             self.vfork_stop = False
-            # [deviation, unlisted] The kernel forgets what engines asked for besides the hold.
+            # [deviation] The kernel forgets what engines asked for besides the hold.
             yield from self.utrace_stop(report.resume_action)
         return self.inside_kernel()
 
@@ -104,20 +105,24 @@ class Task(Utrace):
             report = Report()
             for engine in list(self.attached):
                 if self.start_callback(report, engine, Ev.DEATH):
-                    answer = self.call(engine, "report_death", group_dead, signal)
+                    answer = self.call(engine, 0, "report_death", group_dead, signal)
                     self.finish_callback(report, engine, answer)
             self.death = False
             self.utrace_reset()
+            if self.reap:
+                self.report_reap()
 
     def release_task(self) -> None:
-        """[deviation] Never during the death report: calls and callbacks are serialized."""
+        """The task's parent has collected it, perhaps while its death is being reported."""
         self.reap = True
+        if not self.death:
+            self.report_reap()
+
+    def report_reap(self) -> None:
         engines = self.attached + self.attaching
         for engine in engines:
             if engine.flags & Ev.REAP and engine.ops is not DETACHED_OPS:
-                if engine in self.attaching:
-                    self.machine.note("a zombie's new engine")
-                self.call(engine, "report_reap")
+                self.call(engine, 0, "report_reap")
         self.attached, self.attaching = [], []
         for engine in engines:
             engine.original_ops.call(self, "release", ())
@@ -128,10 +133,9 @@ class Task(Utrace):
         """The loop in the return path of system calls and interrupts."""
         self.queue = list(signals)
         self.pushed_back = []
-        info = SigInfo(0)
-        while True:
+        for _ in range(MOST_ROUNDS):
             if self.queue or self.resume == Act.INTERRUPT:
-                info, departure = yield from self.get_signal_to_deliver(info)
+                departure = yield from self.get_signal_to_deliver()
                 if departure:
                     return departure
             elif self.resume < Act.RESUME or self.signal_handler:
@@ -141,11 +145,14 @@ class Task(Utrace):
                 yield from self.utrace_stop(Act.RESUME)
             else:
                 return Departure(step=self.cpu_step)
+        # [deviation] The kernel goes on for ever.
+        self.resume = Act.RESUME
+        if self.queue:
+            return self.deliver(self.queue.pop(0))
+        return Departure(step=self.cpu_step)
 
     def utrace_resume(self) -> Sleep:
         report = Report()
-        if self.signal_handler and self.resume < Act.RESUME:
-            self.machine.note("a report where a handler begins")
         self.signal_handler = False
         report.action = self.start_report()
         if report.action == Act.RESUME:
@@ -169,35 +176,48 @@ class Task(Utrace):
             if self.machine.single_step:
                 self.cpu_step = report.action if self.machine.block_step else Act.SINGLESTEP
         else:
-            self.cpu_step = Act.RESUME
+            self.end_step()
 
-    def get_signal_to_deliver(self, info: SigInfo) -> Generator[None, None, tuple[SigInfo, Departure | None]]:
-        signal, info, handler = yield from self.utrace_get_signal(info)
+    def end_step(self) -> list[Engine]:
+        """[deviation] The kernel does not know who asked for a step: these engines."""
+        self.cpu_step = Act.RESUME
+        wanting = [engine for engine in self.engines if engine.step_wanted]
+        for engine in wanting:
+            engine.step_wanted = False
+        return wanting
+
+    def get_signal_to_deliver(self) -> Generator[None, None, Departure | None]:
+        signal, info, handler = yield from self.utrace_get_signal()
         if self.pushed_back and signal < 0:
-            # [deviation, unlisted] A signal goes back to the queue as the task leaves, which it does now.
-            return info, self.departure(None, None)
+            # [deviation] A signal goes back to the queue as the task leaves, which it does now.
+            return self.departure(None, None)
         if signal == 0 and self.queue:
             if self.utrace_flags & Ev.ENGINE_STOP:
-                self.machine.note("a signal that nobody asks for passes a hold")
-            info = self.queue.pop(0)
-            signal, handler = info.number, self.sigaction.get(info.number, DEFAULT)
-        if signal <= 0 or handler == IGNORED or (handler == DEFAULT and signal in KERNEL_IGNORE):
-            # [deviation, unlisted] The kernel goes on here till no signal is left, so that what is reported
-            # then comes to report_signal, too.
-            return info, None
+                # [deviation] The kernel overlooks a hold here if the signal is delivered; and the task leaves
+                # even with a signal that is ignored.
+                self.resume = min(self.resume, Act.REPORT)
+            return self.deliver(self.queue.pop(0))
+        if signal <= 0:
+            return None
+        return self.deliver(info, signal, handler)
+
+    def deliver(self, info: SigInfo, signal: int = 0, handler: str = "") -> Departure:
+        """Leave with a signal, which counts as `signal` so caught; else as the process has it."""
+        signal = signal or info.number
+        handler = handler or self.sigaction.get(signal, DEFAULT)
         if handler == HANDLED:
             effect = "handler"
+        elif handler == IGNORED or signal in KERNEL_IGNORE:
+            return self.departure(None, None)
         elif signal in KERNEL_STOP:
             effect = "stop" if signal == SIGSTOP else "tstp"
         else:
             effect = "core" if signal in KERNEL_COREDUMP else "term"
-        return info, self.departure(info.number, effect)
+        return self.departure(info.number, effect)
 
     def departure(self, signal: int | None, effect: str | None) -> Departure:
         """[deviation] What is left in the queue was taken off it by ptrace; and no hold is overlooked."""
         requeue = (*self.pushed_back, *(info.number for info in self.queue))
-        if len(requeue) > 1:
-            self.machine.note("two signals go back")
         owes = self.resume < Act.RESUME or bool(self.utrace_flags & Ev.ENGINE_STOP)
         return Departure(self.cpu_step, signal, effect, report=owes, requeue=requeue)
 
@@ -215,11 +235,12 @@ class Task(Utrace):
             return Ev.SIGNAL_STOP, Sig.STOP if signal == SIGSTOP else Sig.TSTP
         return Ev.SIGNAL_TERM, Sig.TERM
 
-    def utrace_get_signal(self, info: SigInfo) -> Generator[None, None, tuple[int, SigInfo, str]]:
+    def utrace_get_signal(self) -> Generator[None, None, tuple[int, SigInfo, str]]:
         """A signal to act on and how it is caught; -1: look again, 0: take the next one unasked."""
         report = Report()
+        info = SigInfo(0)  # [deviation] In the kernel what the last report left in it.
         if self.resume < Act.RESUME or self.signal_handler:
-            # [deviation, unlisted] In the kernel a pending attach, too, comes here, and ends a step.
+            # [deviation] In the kernel a pending attach, too, comes here, and ends a step.
             self.splice_attaching()
             report.result = Sig.HANDLER if self.signal_handler else Sig.REPORT
             self.signal_handler = False
@@ -231,8 +252,6 @@ class Task(Utrace):
                 return -1, info, DEFAULT
             if not self.utrace_flags & Ev.QUIESCE:
                 return -1, info, DEFAULT
-            if info.taken:
-                self.machine.note("a signal's info is left over")
             event = 0
             original = None
         elif not self.utrace_flags & Ev.SIGNAL_ALL or not self.queue:
@@ -252,24 +271,23 @@ class Task(Utrace):
             elif engine.flags & (event | Ev.QUIESCE):
                 if engine.original_ops.own_report_signal:
                     action = report.result | report.action
-                    answer = self.call(engine, "report_signal", action, info, original)
+                    operations = Sig.MASK | Sig.HOLD
+                    answer = self.call(engine, Sig.HANDLER, "report_signal", action, info, original)
                 else:
-                    answer = self.call(engine, "report_quiesce", report.action, event)
                     # [deviation] The kernel takes an operation from here, where it means nothing.
-                    answer = report.result | (Act.RESUME if answer is None else answer & Act.MASK)
+                    operations = 0
+                    answer = self.call(engine, 0, "report_quiesce", report.action, event)
                 if answer is not None and answer & Act.MASK in (Act.INTERRUPT, Act.REPORT):
                     answer = answer & ~Act.MASK | Act.RESUME
-                self.finish_callback(report, engine, answer)
+                self.finish_callback(report, engine, answer, operations)
             if engine.ops is not DETACHED_OPS and engine.flags & Ev.ENGINE_STOP:
                 report.action = Act.STOP  # [deviation] The kernel overlooks a hold here.
 
     def act_on_signal(self, report: Report, info: SigInfo) -> Generator[None, None, tuple[int, SigInfo, str]]:
-        # [deviation, unlisted] The process's own disposition counts: ptrace knows no other.
+        # [deviation] The process's own disposition counts: ptrace knows no other.
         handler = self.sigaction.get(info.number, DEFAULT)
         operation = report.result & Sig.MASK
         deliver = operation == Sig.DELIVER and info.number
-        if operation > Sig.HANDLER:
-            self.machine.note("an operation that does not exist")
         if deliver and handler == HANDLED:
             if report.action != Act.RESUME:
                 report.action = Act.INTERRUPT
@@ -278,20 +296,14 @@ class Task(Utrace):
         ):
             handler = DEFAULT
         else:
-            if operation == Sig.DELIVER:
-                self.machine.note("delivers nothing")
             yield from self.finish_resume_report(report)
             self.push_back_signal(report, info)
             return -1, info, DEFAULT
         self.finish_report(report, will_not_stop=True)
         if handler == DEFAULT and self.resume in (Act.SINGLESTEP, Act.BLOCKSTEP):
-            # [deviation, unlisted] A step is not kept for after a stop signal, but begun with it.
+            # [deviation] A step is not kept for after a stop signal, but begun with it.
             self.cpu_step, self.resume = self.resume, Act.RESUME
-        if report.result & Sig.HOLD:
-            self.machine.note("acts on a signal and holds it")
-        if info.number & 0x80 and handler == DEFAULT:
-            self.machine.note("bogus signal")
-            info.number = SIGTRAP
+        # [deviation] A number beyond 0x7f stays; the kernel makes a SIGTRAP of it.
         self.push_back_signal(report, info)
         return REPRESENTATIVE.get(operation, info.number), info, handler
 
@@ -306,14 +318,20 @@ class Task(Utrace):
             self.resume = Act.INTERRUPT
         return (yield from self.exit_to_user_mode())
 
-    def extension(
-        self, events: Iterable[tuple[int, str, tuple[Any, ...], list[Ops]]], signals: Iterable[SigInfo]
-    ) -> Flow:
-        """[deviation] Extension events: for the engines named, at a point where the task can be held."""
+    def trap(self, probed: Iterable[Ops], signals: Iterable[SigInfo]) -> Flow:
+        """[deviation] Extension events: for some engines only, at a point where the task can be held.
+
+        STEP is for those that asked for the step that is done now, PROBE for the ones given.
+        """
+        step = self.cpu_step if self.machine.block_step else Act.SINGLESTEP
+        stepping = [engine.original_ops for engine in self.end_step()] if self.cpu_step != Act.RESUME else []
         self.splice_attaching()
         report = Report()
-        for event, method, payload, named in events:
+        for event, arguments, named in (
+            (Ev.STEP, ("report_step", step), stepping),
+            (Ev.PROBE, ("report_extension", Ev.PROBE, "payload"), list(probed)),
+        ):
             told = [engine for engine in self.attached if engine.ops in named]
-            self.report_callbacks(report, told, event, method, *payload)
+            self.report_callbacks(report, told, event, *arguments)
         yield from self.finish_resume_report(report)
         return (yield from self.exit_to_user_mode(signals))

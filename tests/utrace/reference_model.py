@@ -4,9 +4,7 @@ It is written the way the description of the kernel's utrace reads: one `Utrace`
 utrace and of struct task_struct that matter, and a method for each function. Nothing of `gdbstub` is used,
 numbers included. Where the task would sleep, a generator yields. `reference_events` has the events.
 
-Each place that differs from the kernel on purpose says so with "[deviation]"; "[deviation, unlisted]" is
-one that the core's own documentation does not name. `Machine.note` marks places where the core is known not
-to do this.
+Each place that differs from the kernel on purpose says so with "[deviation]".
 """
 
 from __future__ import annotations
@@ -27,8 +25,10 @@ from reference_terms import (
     Engine,
     Ev,
     Flow,
+    Follow,
     Ops,
     Report,
+    Sig,
     SigInfo,
     Sleep,
 )
@@ -50,11 +50,11 @@ class Machine:
         self.block_step = block_step
         self.tasks: dict[int, Utrace] = {}
         self.run_queue: list[Utrace] = []
-        self.notes: set[str] = set()
+        self.engines_made = 0
 
-    def note(self, place: str) -> None:
-        """A place was passed where core and kernel are known to differ."""
-        self.notes.add(place)
+    def new_engine(self, ops: Ops) -> Engine:
+        self.engines_made += 1
+        return Engine(ops, self.engines_made)
 
     def happen(self, task: Utrace, code: Flow) -> None:
         """A task that was running comes to a point that is reported."""
@@ -66,6 +66,8 @@ class Machine:
         """Let each task that is awake run until it sleeps or leaves the kernel."""
         while self.run_queue:
             task = self.run_queue.pop(0)
+            if task.state is TRACED and not task.utrace_flags & Ev.ENGINE_STOP:
+                task.state = RUNNING
             if task.code is None or task.state is not RUNNING:
                 continue
             try:
@@ -76,13 +78,11 @@ class Machine:
                 self.departed(task, end.value)
 
     def engine_failed(self, failing: Utrace, ops: Ops) -> None:
-        """[deviation] An engine whose callback raises is detached from everything."""
-        for task in list(self.tasks.values()):
-            engine = task.engine_of(ops)
-            if task is not failing and engine is not None:
-                if task.tgid != failing.tgid:
-                    self.note("it failed in another process")
-                task.utrace_control(engine, Act.DETACH)
+        """[deviation] An engine whose callback raises is detached from everything, in this order."""
+        found = [(task, task.engine_of(ops)) for task in self.tasks.values() if task is not failing]
+        engines = [(engine.number, task, engine) for task, engine in found if engine]
+        for _, task, engine in sorted(engines, key=lambda each: each[0]):
+            task.utrace_control(engine, Act.DETACH)
         self.failed(failing, ops)
 
 
@@ -122,7 +122,7 @@ class Utrace:
 
     @property
     def utrace_flags(self) -> int:
-        """[deviation, unlisted] Just what the engines want; the kernel narrows it only when it resets."""
+        """[deviation] Just what the engines want; the kernel narrows it only when it resets."""
         flags = 0
         for engine in self.engines:
             flags |= engine.flags | Ev.REAP
@@ -148,9 +148,32 @@ class Utrace:
             return -errno.EEXIST  # [deviation] An engine object is on a task once.
         if self.reap:
             return -errno.ESRCH
-        self.attaching.append(Engine(ops))
-        self.pending_attach = True
+        self.add_engine(ops)
         return ops
+
+    def add_engine(self, ops: Ops) -> Engine:
+        engine = self.machine.new_engine(ops)
+        self.attaching.append(engine)
+        self.pending_attach = True
+        return engine
+
+    def join(self, ops: Ops, follow: int, events: int) -> None:
+        """[deviation] Attached as a whole process's engines are: with a mask, following, and told of it."""
+        engine = self.add_engine(ops)
+        engine.follow, engine.flags = follow, events
+        try:
+            ops.call(self, "attached", ())
+        except CallbackFailed:
+            self.machine.engine_failed(self, ops)
+            if engine.ops is not DETACHED_OPS:
+                self.utrace_control(engine, Act.DETACH)
+
+    def engines_follow(self, child: Utrace) -> None:
+        """[deviation] In the kernel an engine that wants to be on a new task attaches to it by itself."""
+        kind = Follow.THREADS if child.tgid == self.tgid else Follow.CHILDREN
+        for engine in self.engines:
+            if engine.ops is not DETACHED_OPS and engine.follow & kind and not child.engine_of(engine.ops):
+                child.join(engine.ops, engine.follow, engine.flags & ~Ev.ENGINE_STOP)
 
     def utrace_set_events(self, engine: Engine | None, events: int) -> int:
         events &= ~Ev.ENGINE_STOP
@@ -178,29 +201,31 @@ class Utrace:
             if self.death:
                 return -errno.EALREADY
             reset = True
-        # [deviation, unlisted] The kernel looks at this before it looks whether the task is dead.
+        # [deviation] The kernel looks at this before it looks whether the task is dead.
         if Act.REPORT <= action < Act.RESUME and not engine.flags & Ev.QUIESCE:
             return -errno.EINVAL
         if action == Act.STOP:
             engine.flags |= Ev.ENGINE_STOP
             return 0 if reset or self.utrace_do_stop() else -errno.EINPROGRESS
+        steps = action in (Act.SINGLESTEP, Act.BLOCKSTEP)
+        if steps and not self.machine.single_step:
+            return -errno.EOPNOTSUPP
+        engine.step_wanted = steps
         if action == Act.DETACH:
             engine.ops = DETACHED_OPS
-            # [deviation, unlisted] Unlinked now, or at the end of the pass; the kernel arms a REPORT for it.
+            # [deviation] Unlinked now, or at the end of the pass; the kernel arms a REPORT for it.
             # [deviation] Never EINPROGRESS: calls and callbacks are serialized.
             reset = reset or self.reporting is None
-        elif action in (Act.SINGLESTEP, Act.BLOCKSTEP) and not self.machine.single_step:
-            return -errno.EOPNOTSUPP
         else:
             if action == Act.BLOCKSTEP and not self.machine.block_step:
                 action = Act.SINGLESTEP
             engine.flags &= ~Ev.ENGINE_STOP
             self.resume = min(self.resume, action)
-        stepping = self.state is TRACED and self.cpu_step != Act.RESUME
+            if action == Act.RESUME and reset and not any(each.step_wanted for each in self.engines):
+                # [deviation] The kernel ends a step that other engines asked for, and with DETACH, too.
+                self.cpu_step = Act.RESUME
         if reset:
             self.utrace_reset()
-        if stepping and (self.cpu_step == Act.RESUME) != (action == Act.RESUME):
-            self.machine.note("held in the middle of a step")
         return 0
 
     def utrace_do_stop(self) -> bool:
@@ -217,14 +242,11 @@ class Utrace:
         gone = [engine for engine in self.attached if engine.ops is DETACHED_OPS]
         self.attached = self.engines
         if not self.attached:
-            if self.resume != Act.RESUME or self.signal_handler:
-                self.machine.note("nobody is left")
             self.resume = Act.RESUME
             self.signal_handler = False
+        # [deviation] The kernel ends a step here if nothing is pending; see utrace_control.
         if self.state is TRACED and not self.utrace_flags & Ev.ENGINE_STOP:
-            if self.resume == Act.RESUME:
-                self.cpu_step = Act.RESUME
-            self.state = RUNNING
+            # [deviation] It wakes when the current callbacks are done, if it is not held again till then.
             self.machine.run_queue.append(self)
         for engine in gone:
             engine.original_ops.call(self, "release", ())
@@ -233,7 +255,6 @@ class Utrace:
     def utrace_stop(self, action: int) -> Sleep:
         self.resume = min(self.resume, action)
         if not self.utrace_flags & Ev.ENGINE_STOP:
-            self.machine.note("the hold has gone")
             self.utrace_reset()
         elif not self.fatal_signal_pending:
             self.state = TRACED
@@ -254,28 +275,29 @@ class Utrace:
                 self.resume = Act.RESUME
         return resume
 
-    def call(self, engine: Engine, method: str, *arguments: Any) -> int | None:
+    def call(self, engine: Engine, operations: int, method: str, *arguments: Any) -> int | None:
+        """Run a callback that can answer operations up to the given one."""
         self.reporting = engine
         ops = engine.ops
-        assert ops is not None
         try:
-            return ops.call(self, method, arguments)
+            answer = ops.call(self, method, arguments)
+            if answer is not None and (answer & Act.MASK > Act.DETACH or answer & Sig.MASK > operations):
+                raise CallbackFailed  # [deviation] An answer that means nothing here is an engine's failure.
         except CallbackFailed:
             self.machine.engine_failed(self, ops)
             return Act.DETACH  # [deviation] One that raises answers DETACH.
         finally:
             self.reporting = None
+        return answer
 
     def start_callback(self, report: Report, engine: Engine, event: int) -> bool:
         if engine.ops is DETACHED_OPS:
             report.detaches = True
             return False
         if engine.flags & Ev.QUIESCE:
-            result = report.result
-            answer = self.call(engine, "report_quiesce", report.action, event)
-            detached = self.finish_callback(report, engine, answer)
-            report.result = result  # [deviation] The kernel lets this answer wipe out the operation.
-            if detached:
+            answer = self.call(engine, 0, "report_quiesce", report.action, event)
+            # [deviation] The kernel lets this answer wipe out the operation.
+            if self.finish_callback(report, engine, answer):
                 return False
         if engine.flags & Ev.ENGINE_STOP:
             report.action = Act.STOP
@@ -284,10 +306,14 @@ class Utrace:
             return True
         return False
 
-    def finish_callback(self, report: Report, engine: Engine, answer: int | None) -> bool:
+    def finish_callback(
+        self, report: Report, engine: Engine, answer: int | None, operations: int = 0
+    ) -> bool:
+        """Take an answer into account, of its other bits only `operations`; True if the engine leaves."""
         if answer is None:
-            answer = report.result | Act.RESUME  # [deviation] None: go on, and the operation stands.
-        report.result = answer & ~Act.MASK
+            answer = Act.RESUME  # [deviation] None: go on, and the operation stands.
+        elif operations:
+            report.result = answer & operations  # [deviation] The kernel takes all bits, from every callback.
         action = answer & Act.MASK
         if action == Act.DETACH:
             engine.ops = DETACHED_OPS
@@ -295,6 +321,8 @@ class Utrace:
             report.detaches = True
             return True
         report.action = min(report.action, action)
+        if action in (Act.SINGLESTEP, Act.BLOCKSTEP):
+            engine.step_wanted = True
         if action == Act.STOP:
             engine.flags |= Ev.ENGINE_STOP
         else:
@@ -303,12 +331,10 @@ class Utrace:
         return False
 
     def finish_report_reset(self, report: Report) -> None:
-        if not report.detaches and any(engine.ops is DETACHED_OPS for engine in self.attached):
-            self.machine.note("detached after its turn")
-            report.detaches = True
-        if (report.spurious or report.detaches) and self.utrace_reset():
-            if report.action != Act.RESUME:
-                self.machine.note("nobody is left")
+        # [deviation] One that was detached after its turn leaves now; the kernel owes it a REPORT.
+        everybody = (*self.attached, *self.attaching)
+        detaches = report.detaches or any(engine.ops is DETACHED_OPS for engine in everybody)
+        if (report.spurious or detaches) and self.utrace_reset():
             report.action = Act.RESUME
 
     def finish_report(self, report: Report, will_not_stop: bool) -> None:
@@ -323,9 +349,7 @@ class Utrace:
     ) -> None:
         for engine in list(engines):
             if self.start_callback(report, engine, event):
-                if report.result:
-                    self.machine.note("an operation where there is none")
-                answer = self.call(engine, method, report.action, *arguments)
+                answer = self.call(engine, 0, method, report.action, *arguments)
                 self.finish_callback(report, engine, answer)
 
     def report(self, event: int, method: str, *arguments: Any, will_not_stop: bool = True) -> Report:

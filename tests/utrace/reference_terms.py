@@ -27,6 +27,12 @@ class Sys:
     RUN, ABORT, MASK, RESUMED = 0x00, 0x10, 0xF0, 0x100
 
 
+class Follow:
+    """What an engine is attached to by itself."""
+
+    THREADS, CHILDREN = 1, 2
+
+
 class Ev:
     """Events, and the mark of an engine's hold."""
 
@@ -45,12 +51,15 @@ class Attach:
 
 
 CLONE_VFORK = 0x4000
-SIGQUIT, SIGTRAP, SIGTERM, SIGSTOP, SIGTSTP = 3, 5, 15, 19, 20
+SIGQUIT, SIGTERM, SIGSTOP, SIGTSTP = 3, 15, 19, 20
 KERNEL_COREDUMP = (3, 4, 5, 6, 7, 8, 11, 24, 25, 31)
 KERNEL_IGNORE = (17, 18, 23, 28)
 KERNEL_STOP = (19, 20, 21, 22)
 REPRESENTATIVE = {Sig.TERM: SIGTERM, Sig.CORE: SIGQUIT, Sig.STOP: SIGSTOP, Sig.TSTP: SIGTSTP}
 """A signal whose default action is what was decided."""
+
+MOST_ROUNDS = 1000
+"""Reports at one stop; the task leaves after them whatever else is asked for."""
 
 RUNNING, JOB_STOPPED, TRACED, DEAD = "running", "job-stopped", "traced", "dead"
 """States of a task."""
@@ -65,10 +74,8 @@ class CallbackFailed(Exception):
 class SigInfo:
     """What callbacks may change of a signal."""
 
-    def __init__(self, number: int, taken: bool = False) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.taken = taken
-        """It was taken off the queue, not made up by an engine."""
 
 
 class Ops:
@@ -89,10 +96,15 @@ DETACHED_OPS = Ops("detached", False, lambda task, method, arguments: Act.DETACH
 class Engine:
     """struct utrace_engine: one engine on one task."""
 
-    def __init__(self, ops: Ops) -> None:
-        self.ops: Ops | None = ops
+    def __init__(self, ops: Ops, number: int) -> None:
+        self.ops = ops
         self.original_ops = ops
+        self.number = number
+        """How many were attached to any task before it."""
         self.flags = 0
+        self.follow = 0
+        self.step_wanted = False
+        """It asked for the step that is being made."""
 
 
 class Report:

@@ -119,7 +119,8 @@ class Running(DebuggerEngine, interfaces.Resume):
             self._stopping = True
         if self._stopping and not self._moving:
             self._stopping = False
-            self._settled()
+            if self._awaited:
+                self._settled()
 
     def _settled(self) -> None:
         """All threads stand still (all-stop): tell one stop, or go on if none is left to tell."""
