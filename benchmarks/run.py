@@ -174,7 +174,8 @@ MEASUREMENTS: dict[str, tuple[Measurement, str]] = {
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    layout = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=layout)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], metavar="NAME")

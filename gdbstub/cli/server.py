@@ -131,16 +131,16 @@ def _end_on_signals(server: GdbServer) -> None:
 
 
 def _packet_log(arguments: Arguments, server: GdbServer) -> Log:
-    """Print what travels, while that is wanted."""
+    """Print what travels and what happens, while that is wanted."""
     server.options.remote_debug = arguments.debug
     server.options.timestamps = arguments.timestamps
     output: TextIO = sys.stderr
     if arguments.debug_file is not None:
         output = open(arguments.debug_file, "w")  # noqa: SIM115 - open until the end
-    arrows = {"client": "<-", "server": "->", "notification": "->%", "interrupt": "<- ^C"}
+    arrows = {"client": "<-", "server": "->", "notification": "->%", "interrupt": "<- ^C", "event": "--"}
 
     def log(direction: str, packet: bytes) -> None:
-        if not server.options.remote_debug:
+        if direction != "event" and not server.options.remote_debug:
             return
         stamp = f"{time.time():.6f} " if server.options.timestamps else ""
         text = packet.decode("latin-1").encode("unicode_escape").decode()

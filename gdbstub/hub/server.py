@@ -11,6 +11,7 @@ from gdbstub.linux import signals
 from gdbstub.linux.wait import Exited
 from gdbstub.rsp.session import Log, Options, Session
 from gdbstub.target.live.target import LiveTarget
+from gdbstub.utrace.hook_log import HookLog
 from gdbstub.utrace.task import Process
 from gdbstub.utrace.tracer import Tracer
 
@@ -39,9 +40,10 @@ class GdbServer:
         self.once = once
         self.extended = extended
         self.disabled = disabled
-        self.options = Options()
+        self.options = Options(log_events=self._log_events)
         self.log: Log = lambda direction, packet: None
         self.ended = False
+        self._hook_log: HookLog | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
         self._session: Session | None = None
@@ -99,6 +101,16 @@ class GdbServer:
             return
         self.say("Remote side has terminated connection.  GDBserver will reopen the connection.")
         self.listen(self._listener)
+
+    def _log_events(self, wanted: bool) -> None:
+        if self._hook_log is not None:
+            self._hook_log.close()
+            self._hook_log = None
+        if wanted:
+            self._hook_log = HookLog(
+                self.tracer.core,
+                lambda hook, task: self.log("event", f"{task.process.pid}.{task.tid} {hook}".encode()),
+            )
 
     def _process_gone(self, process: Process) -> None:
         outcome = process.outcome

@@ -28,16 +28,17 @@ _COMMANDS_TO_DISABLE = frozenset({"vCont", "qC", "qfThreadInfo"})
 """Of the names that --disable-packet knows, those of packets; the others (T) are about replies."""
 
 Log = Callable[[str, bytes], None]
-"""(direction, packet): told of everything that travels."""
+"""(direction, packet): told of everything that travels; and ("event", text) of what happens to programs."""
 
 
 @dataclass
 class Options:
     """What `monitor set` changes; it outlives a connection."""
 
-    debug: bool = False
     remote_debug: bool = False
     timestamps: bool = False
+    log_events: Callable[[bool], None] = lambda wanted: None
+    """Begin or end a log of what happens to the programs."""
 
 
 class Session:

@@ -108,6 +108,28 @@ def control(task: Task, engine: Engine, action: int) -> None:
     core.wake(task)
 
 
+def raise_event(task: Task, event: int, payload: object = None) -> None:
+    """Have an event that was registered at run time (`ExtensionEvents`) reported on a task.
+
+    Engines with its bit in their mask get report_extension with the payload before the task runs in user
+    mode again, in attach order; the task is brought to a stop for it. An event that is unregistered until
+    then is forgotten.
+
+    Raises Invalid (no such event), NoTask.
+    """
+    core = task.process.core
+    if event not in core.extensions:
+        raise Invalid(f"event {event:#x} is not registered")
+    if task.dead:
+        raise NoTask(f"task {task.tid} has ended")
+    if not task.mask & event:
+        return
+    task.raised.append((event, payload))
+    core.owe(task, Resume.REPORT)
+    if task.stop is None:
+        core.backend.request_stop(task, interrupt=False)
+
+
 def barrier(task: Task, engine: Engine) -> None:
     """Return once no callback of this engine runs on this task. Raises NoTask when it is detached.
 

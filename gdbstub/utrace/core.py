@@ -194,6 +194,7 @@ class Utrace:
             self._released(attachment)
         if not task.attachments:
             task.pending = _RESUME
+            task.raised.clear()
         if task.mask != before and not task.dead:
             self.backend.interests_changed(task)
 

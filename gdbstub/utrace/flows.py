@@ -106,10 +106,33 @@ def traps(core: Utrace, task: Task, found: Sequence[Trap], signal: SigInfo | Non
     """Extension events at a safe point, told to those named only; then a signal in hand."""
     core.splice(task)
     report = core.report(task)
+    asked: list[Attachment] = []
     for number, payload, recipients in found:
         report.pass_event(number, payload, [each for each in task.attached if each in recipients])
+        asked += recipients
+    _keep_steps_of_others(task, report, asked)
     yield from _finish_resume(core, task, report)
     return (yield from user_return(core, task, signal))
+
+
+def _raised(core: Utrace, task: Task) -> Generator[None, None, None]:
+    """Events registered at run time that were raised on the task."""
+    found, task.raised = task.raised, []
+    core.splice(task)
+    report = core.report(task)
+    numbers = 0
+    for number, payload in found:
+        if number in core.extensions:
+            report.pass_event(number, (payload,), task.attached)
+            numbers |= number
+    _keep_steps_of_others(task, report, [each for each in task.attached if each.mask & numbers])
+    yield from _finish_resume(core, task, report)
+
+
+def _keep_steps_of_others(task: Task, report: Report, asked: Sequence[Attachment]) -> None:
+    """An event that was not the end of a step leaves the step to those who were not asked about it."""
+    if task.step != _RESUME and any(each.step_wanted for each in task.attached if each not in asked):
+        report.go_on(task.step)
 
 
 def job_stop(core: Utrace, task: Task) -> Flow:
@@ -129,6 +152,8 @@ def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow
         elif signal is not None:
             departure = yield from _report_signal(core, task, signal)
             signal = None
+        elif task.raised:
+            yield from _raised(core, task)
         elif owed or task.attaching:
             yield from _quiesce(core, task)
         elif core.is_held(task):

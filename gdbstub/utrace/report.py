@@ -116,6 +116,11 @@ class Report:
         if _STOP < action < self.resume_action:
             self.resume_action = action
 
+    def go_on(self, step: int) -> None:
+        """Take a step into account that is under way."""
+        self.action = min(self.action, step)
+        self.resume_action = min(self.resume_action, step)
+
     def quiesce(self, attachment: Attachment, event: int) -> bool:
         """report_quiesce where wanted; False if the engine is gone after it."""
         if attachment.detached:

@@ -76,6 +76,8 @@ class Task(ABC):
         """The events that any engine wants of this task."""
         self.pending: int = Resume.RESUME
         """The most urgent thing asked for before the task may run in user mode."""
+        self.raised: list[tuple[int, object]] = []
+        """Events registered at run time that are still to be reported, with what they carry."""
         self.reporting: Attachment | None = None
         """Whose callback is running."""
         self.left_meanwhile = False

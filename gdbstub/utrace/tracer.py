@@ -9,7 +9,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from gdbstub.linux import ptrace, signals
@@ -65,13 +65,17 @@ class Tracer:
 
     # Processes.
 
-    def launch(self, launch: Launch, engines: Iterable[Engine] = (), programs: int = 1) -> Process:
+    def launch(
+        self, launch: Launch | Sequence[str], engines: Iterable[Engine] = (), programs: int = 1
+    ) -> Process:
         """Start a program; engines join it before its first instruction.
 
-        `programs`: how many programs run one after the other by exec in the process until the wanted one
-        does (a shell that starts it counts). Raises OSError when it cannot be run, LaunchFailed when it
-        ends before.
+        `launch`: the program and its arguments suffice. `programs`: how many programs run one after the
+        other by exec in the process until the wanted one does (a shell that starts it counts). Raises
+        OSError when it cannot be run, LaunchFailed when it ends before.
         """
+        if not isinstance(launch, Launch):
+            launch = Launch(launch)
         launch.signal_mask = self._child_signal.former_mask
         options = ptrace.O_TRACEEXEC | ptrace.O_TRACESYSGOOD | ptrace.O_EXITKILL
         pid = spawn(launch, options)

@@ -11,7 +11,7 @@ from gdbstub.rsp.session import Session
 
 _HELP = """The following monitor commands are supported:
   set debug <0|1>
-    Log what happens to the server's standard error.
+    Log what happens to the program to the server's standard error.
   set remote-debug <0|1>
     Log the packets that travel to the server's standard error.
   set debug-format option1[,option2,...]
@@ -35,7 +35,7 @@ def monitor(session: Session, arguments: bytes) -> bytes:
             session.on_exit()
             return b"OK"
         case ["set", "debug", "0" | "1" as value]:
-            session.options.debug = value == "1"
+            session.options.log_events(value == "1")
             text = f"Debug output {_state(value)}.\n"
         case ["set", "remote-debug", "0" | "1" as value]:
             session.options.remote_debug = value == "1"
