@@ -12,7 +12,7 @@ DEMO = Path(__file__).parent.parent / "examples" / "demo.py"
 def test_gdb_and_the_counting_engine_work_on_one_process() -> None:
     ran = subprocess.run([sys.executable, DEMO], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
-    said = {name: [] for name in ("gdb", "counter", "program")}
+    said: dict[str, list[str]] = {name: [] for name in ("gdb", "counter", "program")}
     for line in ran.stdout.splitlines():
         name, _, words = line.partition(" | ")
         said[name.strip()].append(words)
