@@ -11,14 +11,18 @@ demo: $(BIN)/gdbstub-server
 test: .venv/tools
 	$(BIN)/python -m pytest -n $(JOBS)
 
-# Installed once, and again when pyproject.toml changes.
+# Installed once, and again when pyproject.toml changes: by a plain path entry, and with bytecode, so that a
+# program starts as fast as one installed from an index.
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --config-settings editable_mode=compat
+
 $(BIN)/gdbstub-server: pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	$(INSTALL) --editable .
+	$(BIN)/python -m compileall -q gdbstub
 	touch $@
 
 .venv/tools: $(BIN)/gdbstub-server
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(INSTALL) --editable '.[dev]'
 	touch $@
 
 .PHONY: demo test
