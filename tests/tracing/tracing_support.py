@@ -100,13 +100,12 @@ def finish(tracer: Tracer, output: Output) -> str:
     return output.text
 
 
-def start(processes: Processes, program: Path | str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a program without tracing it, and wait for its first line of output."""
+def start(processes: Processes, program: Path | str, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a program without tracing it; its first line of output."""
     command = [str(program), *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     processes.append(process)
-    read_line(process)
-    return process
+    return process, read_line(process)
 
 
 def read_line(process: subprocess.Popen[bytes]) -> str:
