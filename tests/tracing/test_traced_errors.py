@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Callable
 
 import pytest
 from tracing_support import (
@@ -84,12 +85,13 @@ class Mourner(Recorder):
         self.errors: list[int | None] = []
 
     def report_death(self, task: Task, group_dead: bool, signal: int) -> Answer:
-        for attempt in (
+        attempts: list[Callable[[], object]] = [
             lambda: gdbstub.control(task, self, Resume.DETACH),
             lambda: gdbstub.set_events(task, self, Event.REAP),
             lambda: gdbstub.control(task, self, Resume.STOP),
             lambda: task.registers.pc,
-        ):
+        ]
+        for attempt in attempts:
             with pytest.raises(UtraceError) as refused:
                 attempt()
             self.errors.append(refused.value.errno)

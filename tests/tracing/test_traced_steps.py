@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tracing_support import BARE, Build, Holder, finish, held, launch, leader, resume, symbols
+from tracing_support import BARE, Build, Holder, held, launch, leader, resume, run, symbols
 
 import gdbstub
 from gdbstub import Engine, Event, Resume, Task, Tracer
@@ -71,23 +71,20 @@ class Visitor(Engine):
 
 def test_every_instruction_once(tracer: Tracer, program: Path, label: dict[str, int]) -> None:
     stepper = Stepper()
-    process, output = launch(tracer, program, engines=[stepper])
-    finish(tracer, output)
+    run(tracer, program, engines=[stepper])
     assert stepper.way == way(label)
     assert stepper.kinds == {Resume.SINGLESTEP}
 
 
 def test_two_steppers_share_each_step(tracer: Tracer, program: Path, label: dict[str, int]) -> None:
     one, other = Stepper(), Stepper()
-    process, output = launch(tracer, program, engines=[one, other])
-    finish(tracer, output)
+    run(tracer, program, engines=[one, other])
     assert one.way == other.way == way(label)
 
 
 def test_a_block_step_yields_to_a_single_step(tracer: Tracer, program: Path, label: dict[str, int]) -> None:
     blocks, singles = Stepper(Resume.BLOCKSTEP), Stepper()
-    process, output = launch(tracer, program, engines=[blocks, singles])
-    finish(tracer, output)
+    run(tracer, program, engines=[blocks, singles])
     assert singles.way == blocks.way == way(label)
     assert blocks.kinds == {Resume.SINGLESTEP}
 
@@ -96,8 +93,7 @@ def test_a_block_step_goes_to_the_next_taken_branch_or_says_that_it_cannot(
     tracer: Tracer, program: Path, label: dict[str, int]
 ) -> None:
     blocks = Stepper(Resume.BLOCKSTEP)
-    process, output = launch(tracer, program, engines=[blocks])
-    finish(tracer, output)
+    run(tracer, program, engines=[blocks])
     if blocks.kinds == {Resume.BLOCKSTEP}:
         assert blocks.way == [label["i1"]] * (LOOPS - 1)
     else:
@@ -112,8 +108,7 @@ def test_a_breakpoint_of_another_is_no_step_and_takes_none(
 ) -> None:
     stepper, visitor = Stepper(), Visitor(label[name])
     engines: list[Engine] = [visitor, stepper] if visitor_first else [stepper, visitor]
-    process, output = launch(tracer, program, engines=engines)
-    finish(tracer, output)
+    run(tracer, program, engines=engines)
     assert stepper.way == way(label)
     assert visitor.hits == [label["i0"], *way(label)].count(label[name])
 
@@ -122,16 +117,14 @@ def test_breakpoints_everywhere(tracer: Tracer, program: Path, label: dict[str, 
     names = ["i0", "i1", "i2", "i3", "i4", "i5"]
     stepper = Stepper()
     visitors = [Visitor(label[name]) for name in names]
-    process, output = launch(tracer, program, engines=[*visitors, stepper])
-    finish(tracer, output)
+    run(tracer, program, engines=[*visitors, stepper])
     assert stepper.way == way(label)
     assert [visitor.hits for visitor in visitors] == [1, LOOPS, LOOPS, 1, 1, 1]
 
 
 def test_breakpoints_everywhere_without_steps(tracer: Tracer, program: Path, label: dict[str, int]) -> None:
     visitors = [Visitor(label[name]) for name in ("i0", "i1", "i2", "i3", "i4", "i5")]
-    process, output = launch(tracer, program, engines=visitors)
-    finish(tracer, output)
+    run(tracer, program, engines=visitors)
     assert [visitor.hits for visitor in visitors] == [1, LOOPS, LOOPS, 1, 1, 1]
 
 
@@ -232,8 +225,7 @@ def test_a_step_asked_for_by_a_call_in_a_callback(
     tracer: Tracer, program: Path, label: dict[str, int]
 ) -> None:
     engine = StepsFromVisit(label["i3"])
-    process, output = launch(tracer, program, engines=[engine])
-    finish(tracer, output)
+    run(tracer, program, engines=[engine])
     assert engine.steps == [label["i4"]]
 
 

@@ -100,6 +100,12 @@ def finish(tracer: Tracer, output: Output) -> str:
     return output.text
 
 
+def run(tracer: Tracer, program: Path | str, *arguments: str, engines: Iterable[Engine] = ()) -> str:
+    """Run a program to its end; all that it wrote."""
+    _, output = launch(tracer, program, *arguments, engines=engines)
+    return finish(tracer, output)
+
+
 def start(processes: Processes, program: Path | str, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
     """Start a program without tracing it; its first line of output."""
     command = [str(program), *arguments]
