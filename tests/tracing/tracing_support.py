@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,8 +41,11 @@ EVENTS = (
 
 
 def until(tracer: Tracer, condition: Callable[[], bool]) -> None:
-    """Drive the tracer until a condition holds, which it has to."""
-    assert tracer.run_until(condition, PATIENCE), "it never came to that"
+    """Drive the tracer until a condition holds, which it has to; it need not be the tracer's doing."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        tracer.step(0.01)
 
 
 def symbols(program: Path) -> dict[str, int]:
