@@ -32,6 +32,7 @@ from gdbstub.utrace.syscall import SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Flow, Program, Task
 
 _RESUME, _REPORT, _INTERRUPT = int(Resume.RESUME), int(Resume.REPORT), int(Resume.INTERRUPT)
+_STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
 _CLONE_VFORK = 0x4000
 
 
@@ -209,10 +210,11 @@ class Utrace:
             task.left_meanwhile = True
 
     def stop_stepping(self, task: Task) -> None:
-        """Nobody wants the task to step any more."""
+        """Nobody wants the task to step any more, unless a step has been asked for that is still to begin."""
         task.step = _RESUME
-        for attachment in task.attachments:
-            attachment.step_wanted = False
+        if task.pending not in _STEPS:
+            for attachment in task.attachments:
+                attachment.step_wanted = False
 
     def is_held(self, task: Task) -> bool:
         """Whether any engine holds the task."""
