@@ -95,8 +95,7 @@ class Resuming:
 
     def _to_user(self, task: PtraceTask, departure: Departure, number: int) -> None:
         traps.load_debug_registers(task)
-        if task.broken_call is not None and not self._interrupts(task, number):
-            interruption.repair(task)
+        self._mend_call(task, number)
         plant = self._plant_to_pass(task, departure)
         copy = None
         if plant is not None:
@@ -135,6 +134,13 @@ class Resuming:
         instructions = task.process.architecture.syscall.instructions
         code = task.process.address_space.read_some(task.registers.pc, len(instructions[0]))
         return code in instructions
+
+    def _mend_call(self, task: PtraceTask, number: int) -> None:
+        """Make a system call again that we broke, unless the signal that is delivered breaks it, too."""
+        if self._interrupts(task, number):
+            interruption.accept(task, stopping=task.disposition(number) is Disposition.DEFAULT)
+        else:
+            interruption.repair(task)
 
     def _interrupts(self, task: PtraceTask, number: int) -> bool:
         """Whether a signal interrupts a system call of an untraced thread: it is caught, or stops."""
@@ -301,10 +307,10 @@ class Resuming:
     def _let_go(self, task: PtraceTask, departure: Departure) -> None:
         process = task.process
         traps.clear_debug_registers(task)
-        interruption.repair(task)
         number = redelivery.deliver(task, departure)
         if departure.signal is not None and task.signal is None:
             signals.send_to_thread(process.pid, task.tid, departure.signal.number)
+        self._mend_call(task, number)
         task.write_back()
         if len(process.tasks) == 1 and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(())
