@@ -52,6 +52,7 @@ def _serve(arguments: Arguments, address: Address) -> int:
     from gdbstub.target.live.target import LiveTarget
     from gdbstub.utrace.tracer import Tracer
 
+    log_output = _log_output(arguments)
     descriptors = use_standard_io() if isinstance(address, StandardIo) else None
     listener = None if isinstance(address, StandardIo) else Listener(address)
     with Tracer() as tracer:
@@ -67,7 +68,7 @@ def _serve(arguments: Arguments, address: Address) -> int:
         _end_on_signals(server)
         with _Terminal() as terminal:
             _start(arguments, target, terminal)
-            server.log = _packet_log(arguments, server)
+            server.log = _packet_log(arguments, server, log_output)
             if isinstance(address, TcpAddress) and not address.host_given:
                 _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
             if listener is not None:
@@ -130,13 +131,19 @@ def _end_on_signals(server: GdbServer) -> None:
             signal.signal(number, lambda number, frame: server.end())
 
 
-def _packet_log(arguments: Arguments, server: GdbServer) -> Log:
+def _log_output(arguments: Arguments) -> TextIO:
+    if arguments.debug_file is None:
+        return sys.stderr
+    try:
+        return open(arguments.debug_file, "w")
+    except OSError as error:
+        raise OSError(error.errno, f"Cannot open {arguments.debug_file}: {error.strerror}") from None
+
+
+def _packet_log(arguments: Arguments, server: GdbServer, output: TextIO) -> Log:
     """Print what travels and what happens, while that is wanted."""
     server.options.remote_debug = arguments.debug
     server.options.timestamps = arguments.timestamps
-    output: TextIO = sys.stderr
-    if arguments.debug_file is not None:
-        output = open(arguments.debug_file, "w")  # noqa: SIM115 - open until the end
     arrows = {"client": "<-", "server": "->", "notification": "->%", "interrupt": "<- ^C", "event": "--"}
 
     def log(direction: str, packet: bytes) -> None:
