@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -52,10 +53,14 @@ def _serve(arguments: Arguments, address: Address) -> int:
     from gdbstub.target.live.target import LiveTarget
     from gdbstub.utrace.tracer import Tracer
 
-    log_output = _log_output(arguments)
-    descriptors = use_standard_io() if isinstance(address, StandardIo) else None
-    listener = None if isinstance(address, StandardIo) else Listener(address)
-    with Tracer() as tracer:
+    with contextlib.ExitStack() as at_end:
+        log_output = _log_output(arguments)
+        descriptors = use_standard_io() if isinstance(address, StandardIo) else None
+        listener = None
+        if not isinstance(address, StandardIo):
+            listener = Listener(address)
+            at_end.callback(listener.close)
+        tracer = at_end.enter_context(Tracer())
         target = LiveTarget(tracer)
         server = GdbServer(
             tracer,
@@ -66,17 +71,16 @@ def _serve(arguments: Arguments, address: Address) -> int:
             disabled=arguments.disabled,
         )
         _end_on_signals(server)
-        with _Terminal() as terminal:
-            _start(arguments, target, terminal)
-            server.log = _packet_log(arguments, server, log_output)
-            if isinstance(address, TcpAddress) and not address.host_given:
-                _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
-            if listener is not None:
-                server.listen(listener)
-            if descriptors is not None:
-                _say("Remote debugging using stdio")
-                server.serve(*descriptors)
-            server.run()
+        _start(arguments, target, at_end.enter_context(_Terminal()))
+        server.log = _packet_log(arguments, server, log_output)
+        if isinstance(address, TcpAddress) and not address.host_given:
+            _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
+        if listener is not None:
+            server.listen(listener)
+        if descriptors is not None:
+            _say("Remote debugging using stdio")
+            server.serve(*descriptors)
+        server.run()
     return 0
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,10 @@ from server_gdb import Gdb, StartGdb
 from server_process import Serve, ServerProcess, StartTicker, Ticker, wait_until
 
 
+def _word(argument: object) -> str | bytes:
+    return argument if isinstance(argument, bytes) else str(argument)
+
+
 @pytest.fixture
 def serve(server_program: Path, processes: list[subprocess.Popen[bytes]]) -> Serve:
     """serve(*arguments): a server that is started; options are those of Popen."""
@@ -20,8 +26,40 @@ def serve(server_program: Path, processes: list[subprocess.Popen[bytes]]) -> Ser
     def start(*arguments: object, **options: Any) -> ServerProcess:
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
-        words = [str(server_program), *map(str, arguments)]
+        words = [str(server_program), *map(_word, arguments)]
         process = subprocess.Popen(words, stderr=subprocess.PIPE, **options)
+        processes.append(process)
+        return ServerProcess(process)
+
+    return start
+
+
+_AS_NOBODY = """
+import encodings.idna, os, sys
+import gdbstub.hub.server, gdbstub.target.live.target, gdbstub.utrace.tracer
+from gdbstub.cli.server import run
+
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def serve_as_nobody(processes: list[subprocess.Popen[bytes]]) -> Serve:
+    """serve_as_nobody(*arguments): a server of a user who may do little.
+
+    Everything is imported before, since that user need not be able to read the package's folder.
+    """
+    if os.getuid() != 0:
+        pytest.skip("needs root to become somebody else")
+
+    def start(*arguments: object, **options: Any) -> ServerProcess:
+        words = [sys.executable, "-c", _AS_NOBODY, *map(str, arguments)]
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        )
         processes.append(process)
         return ServerProcess(process)
 

@@ -34,6 +34,8 @@ WRONG = [
     (["localhost:http", "true"], "localhost:http: http is no port number", []),
     ([":-1", "true"], ":-1: -1 is no port number", []),
     (["no-such-host.invalid:0", "true"], "no-such-host.invalid: cannot resolve name", []),
+    (["x" * 70 + ":0", "true"], "cannot resolve name: no name of a host", []),
+    ([b"\xff:0", "true"], "cannot resolve name: no name of a host", []),
     (["/nonexistent/socket", "true"], "Can't bind address: /nonexistent/socket: No such file", []),
     (["--debug-file=/nonexistent/log", ":0", "true"], "Cannot open /nonexistent/log: No such file", []),
 ]
@@ -41,7 +43,7 @@ WRONG = [
 
 @pytest.mark.parametrize(("words", "complaint", "more"), WRONG, ids=lambda value: str(value)[:40])
 def test_wrong_use_is_told_in_one_line(
-    serve: Serve, words: list[str], complaint: str, more: list[str]
+    serve: Serve, words: list[str | bytes], complaint: str, more: list[str]
 ) -> None:
     server = serve(*words)
     assert server.end() == 1
