@@ -66,8 +66,11 @@ class GdbServer:
         self._connection, self._session = connection, session
 
     def run(self) -> None:
-        """Serve until the end."""
+        """Serve until the end. What was started and is still there is killed when the tracer closes."""
         self.tracer.run_until(lambda: self.ended)
+        started = [str(pid) for pid, process in self.tracer.processes.items() if process.launched]
+        if started:
+            self.say(f"Killing process(es): {' '.join(started)}")
 
     def end(self) -> None:
         """Serve no more."""
@@ -116,6 +119,8 @@ class GdbServer:
         outcome = process.outcome
         if outcome is None:
             self.say(f"Detaching from process {process.pid}")
+        elif self.ended and process.launched:
+            return
         elif isinstance(outcome, Exited):
             self.say(f"\nChild exited with status {outcome.code}")
         else:
