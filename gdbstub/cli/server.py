@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from gdbstub.rsp.session import Log
     from gdbstub.target.live.target import LiveTarget
 
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def main() -> None:
     """The command."""
@@ -60,6 +62,9 @@ def _serve(arguments: Arguments, address: Address) -> int:
         if not isinstance(address, StandardIo):
             listener = Listener(address)
             at_end.callback(listener.close)
+        terminal = at_end.enter_context(_Terminal())
+        left_running: list[int] = []
+        at_end.callback(_wait_for, left_running)
         tracer = at_end.enter_context(Tracer())
         target = LiveTarget(tracer)
         server = GdbServer(
@@ -71,7 +76,7 @@ def _serve(arguments: Arguments, address: Address) -> int:
             disabled=arguments.disabled,
         )
         _end_on_signals(server)
-        _start(arguments, target, at_end.enter_context(_Terminal()))
+        _start(arguments, target, terminal)
         server.log = _packet_log(arguments, server, log_output)
         if isinstance(address, TcpAddress) and not address.host_given:
             _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
@@ -81,7 +86,18 @@ def _serve(arguments: Arguments, address: Address) -> int:
             _say("Remote debugging using stdio")
             server.serve(*descriptors)
         server.run()
+        left_running += server.left_running
     return 0
+
+
+def _wait_for(started: Sequence[int]) -> None:
+    """Stay until programs that were let go have ended: the shell must not take their terminal before."""
+    for number in _ENDING if started else ():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    for pid in started:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _start(arguments: Arguments, target: LiveTarget, terminal: _Terminal) -> None:
@@ -130,7 +146,7 @@ class _Terminal:
 
 def _end_on_signals(server: GdbServer) -> None:
     """End in order on SIGTERM, SIGINT and SIGHUP: what was started is killed, the rest let go unharmed."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda number, frame: server.end())
 

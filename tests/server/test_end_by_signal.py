@@ -7,19 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from elftools.elf.elffile import ELFFile
+from elf_symbols import address_of
 from server_client import Connect, WireClient
 from server_process import Serve, ServerProcess, StartTicker, is_gone, wait_until
 
 Build = Callable[..., Path]
 SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
 PLAIN = ("-no-pie",)
-
-
-def address_of(program: Path, name: str) -> int:
-    with program.open("rb") as file:
-        symbols = ELFFile(file).get_section_by_name(".symtab").get_symbol_by_name(name)
-    return int(symbols[0]["st_value"])
 
 
 class Planter:
