@@ -56,15 +56,15 @@ def _serve(arguments: Arguments, address: Address) -> int:
     from gdbstub.utrace.tracer import Tracer
 
     with contextlib.ExitStack() as at_end:
+        terminal = at_end.enter_context(_Terminal())
+        left_running: list[int] = []
+        at_end.callback(_wait_for, left_running)
         log_output = _log_output(arguments)
         descriptors = use_standard_io() if isinstance(address, StandardIo) else None
         listener = None
         if not isinstance(address, StandardIo):
             listener = Listener(address)
             at_end.callback(listener.close)
-        terminal = at_end.enter_context(_Terminal())
-        left_running: list[int] = []
-        at_end.callback(_wait_for, left_running)
         tracer = at_end.enter_context(Tracer())
         target = LiveTarget(tracer)
         server = GdbServer(

@@ -103,8 +103,8 @@ def gdb() -> Iterator[StartGdb]:
     """gdb(program): a real gdb, driven over its machine interface."""
     started: list[Gdb] = []
 
-    def start(program: object) -> Gdb:
-        found = Gdb(program)
+    def start(program: object, **options: Any) -> Gdb:
+        found = Gdb(program, **options)
         started.append(found)
         return found
 

@@ -18,13 +18,15 @@ _LULL = 0.002
 class Gdb:
     """One gdb process."""
 
-    def __init__(self, program: object = "") -> None:
+    def __init__(self, program: object = "", *, takes_commands_while_running: bool = True) -> None:
+        """Without taking commands while the program runs, gdb interrupts it when it gets a SIGINT."""
         command = ["gdb", "--nx", "--quiet", "--interpreter=mi3"]
         words = [*command, str(program)] if program else command
         self._controller = GdbController(words, time_to_check_for_additional_output_sec=_LULL)
         self._records: list[Record] = []
-        for setting in ("confirm off", "pagination off", "height 0", "width 0", "mi-async on"):
+        for setting in ("confirm off", "pagination off", "height 0", "width 0"):
             self.console(f"set {setting}")
+        self.console(f"set mi-async {'on' if takes_commands_while_running else 'off'}")
 
     @property
     def pid(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -98,7 +98,7 @@ def test_a_zombie(serve: Serve) -> None:
 
 
 def test_itself(server_program: Path) -> None:
-    command = ["sh", "-c", 'exec "$0" --attach :0 $$', server_program]
+    command = ["sh", "-c", 'exec "$0" --attach :0 $$', str(server_program)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 1
     assert result.stderr.endswith(": it is this debugger itself\n") and result.stderr.count("\n") == 1
@@ -116,7 +116,7 @@ def test_another_users_process(serve_as_nobody: Serve, ticker: StartTicker) -> N
 
 
 @pytest.fixture
-def strace(processes: list[subprocess.Popen[bytes]]) -> Iterator[Callable[[int], int]]:
+def strace(processes: list[subprocess.Popen[bytes]]) -> Callable[[int], int]:
     """strace(pid): a strace that traces a process; its id."""
 
     def start(pid: int) -> int:

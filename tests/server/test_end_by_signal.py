@@ -79,7 +79,7 @@ def non_stop_with_one_stopped(planter: Planter) -> None:
     assert planter.client.request("vCont;c") == "OK"
 
 
-STATES = [
+STATES: list[Callable[[Planter], None]] = [
     stopped_at_breakpoint,
     stopped_at_watchpoint,
     stopped_inside,
