@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from binascii import unhexlify
 from collections.abc import Iterator
 from enum import Enum, auto
 
 INTERRUPT_CHARACTER = 0x03
-_ESCAPE = 0x7D
+_ESCAPED = re.compile(rb"\}(.?)", re.DOTALL)
 _ESCAPE_XOR = 0x20
 _CHECKSUM_BLOCK = 256
 """The longest block whose byte sum zlib's Adler-32 cannot wrap (its modulus is 65521)."""
@@ -83,14 +84,13 @@ def unescape(data: bytes) -> bytes:
     """Binary data out of a packet. Raises ValueError for a lone escape character at the end."""
     if b"}" not in data:
         return data
-    first, *rest = data.split(b"}")
-    parts = bytearray(first)
-    for part in rest:
-        if not part:
-            raise ValueError("an escape character at the end")
-        parts.append(part[0] ^ _ESCAPE_XOR)
-        parts += part[1:]
-    return bytes(parts)
+    return _ESCAPED.sub(_unescape_one, data)
+
+
+def _unescape_one(match: re.Match[bytes]) -> bytes:
+    if not match[1]:
+        raise ValueError("an escape character at the end")
+    return bytes([match[1][0] ^ _ESCAPE_XOR])
 
 
 class PacketReader:
