@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +31,7 @@ def read(data: bytes, cuts: list[int], longest: int = LONGEST) -> list[bytes | T
     reader = PacketReader(longest)
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
     found: list[bytes | Token] = []
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in itertools.pairwise(places):
         found += reader.feed(data[start:end])
     return found
 

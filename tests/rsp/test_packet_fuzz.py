@@ -23,31 +23,9 @@ NUMBERS = st.one_of(
     st.integers(0, 1 << 64).map(lambda value: b"%x" % value),
 )
 WORDS = st.sampled_from(
-    [
-        b"pa.a",
-        b"p-1.-1",
-        b"p0.0",
-        b"pa",
-        b"c",
-        b"s:a",
-        b"C0b:pa.b",
-        b"r401000,401004:a",
-        b"t",
-        b"read",
-        b"write",
-    ]
-    + [
-        b"features",
-        b"target.xml",
-        b"auxv",
-        b"siginfo",
-        b"threads",
-        b"osdata",
-        b"exec-file",
-        b"libraries-svr4",
-    ]
-    + [b"open", b"pread", b"pwrite", b"close", b"fstat", b"unlink", b"readlink", b"setfs", b"memory"]
-    + [b"X2,2200", b"X4,22002701", b"cmds:0,X1,27", b"start=0", b"2f62696e2f78", b"6578697420", b"ff", b"GG"]
+    b"""pa.a p-1.-1 p0.0 pa c s:a C0b:pa.b r401000,401004:a t read write memory features target.xml auxv siginfo
+    threads osdata exec-file libraries-svr4 open pread pwrite close fstat unlink readlink setfs
+    X2,2200 X3,220027 cmds:0,X1,27 start=0 2f62696e2f78 6578697420 ff GG""".split()
 )
 ARGUMENTS = st.one_of(
     st.binary(max_size=40),
