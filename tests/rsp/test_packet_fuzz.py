@@ -23,8 +23,8 @@ NUMBERS = st.one_of(
     st.integers(0, 1 << 64).map(lambda value: b"%x" % value),
 )
 WORDS = st.sampled_from(
-    b"""pa.a p-1.-1 p0.0 pa c s:a C0b:pa.b r401000,401004:a t read write memory features target.xml auxv siginfo
-    threads osdata exec-file libraries-svr4 open pread pwrite close fstat unlink readlink setfs
+    b"""pa.a p-1.-1 p0.0 pa c s:a C0b:pa.b r401000,401004:a t read write memory features target.xml auxv
+    siginfo threads osdata exec-file libraries-svr4 open pread pwrite close fstat unlink readlink setfs
     X2,2200 X3,220027 cmds:0,X1,27 start=0 2f62696e2f78 6578697420 ff GG""".split()
 )
 ARGUMENTS = st.one_of(
