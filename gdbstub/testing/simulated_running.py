@@ -1,8 +1,9 @@
 """Running simulated threads.
 
 The programs are straight lines of one-byte instructions. Nothing happens inside of `resume`: a test calls
-`advance` to let the running threads go on until something stops one of them. That is, in this order, the end
-of a step, a software breakpoint ahead of a thread, and the next one of the stops in `upcoming`.
+`advance` to let the running threads go on until something stops one of them. That is, in this order, what the
+client has asked for, the end of a step, a software breakpoint ahead of a thread, and the next one of the stops
+in `upcoming`.
 """
 
 from __future__ import annotations
@@ -74,6 +75,8 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
         self.passed: frozenset[int] = frozenset()
         self.program: frozenset[int] = frozenset()
         self._stops: deque[Stop] = deque()
+        self._requested: deque[SignalStop] = deque()
+        """Of threads that are to stop, and do so once the client's request is over."""
         self._steps: dict[ThreadId, ResumeAction] = {}
 
     # Resume.
@@ -91,8 +94,7 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
             if action is None:
                 continue
             if action.kind is ResumeKind.STOP:
-                if thread.running:
-                    self.happen(SignalStop(thread.id, 0))
+                self.request_stop(thread, 0)
             elif not thread.running:
                 thread.running, thread.told = True, None
                 if action.kind is not ResumeKind.CONTINUE:
@@ -102,7 +104,11 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
         """The first running thread stops with SIGINT."""
         thread = next((thread for thread in self.every_thread() if thread.running), None)
         if thread is not None:
-            self.happen(SignalStop(thread.id, SIGINT))
+            self.request_stop(thread, SIGINT)
+
+    def request_stop(self, thread: SimulatedThread, signal: int) -> None:
+        """A thread that runs is to stop."""
+        self._requested.append(SignalStop(thread.id, signal))
 
     def advance(self) -> bool:
         """Let running threads go on until one stops. False: none runs, or nothing will ever stop one."""
@@ -113,6 +119,10 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
 
     def _next_event(self) -> Stop | None:
         running = [thread for thread in self.every_thread() if thread.running]
+        while self._requested:
+            request = self._requested.popleft()
+            if self.is_alive(request.thread) and self.thread(request.thread).running:
+                return request
         for thread in running:
             action = self._steps.pop(thread.id, None)
             if action is not None:
@@ -123,12 +133,23 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
             if address is not None:
                 thread.pc = address
                 return BreakpointStop(thread.id, hardware=False, address=address)
-        while self.upcoming:
-            stop = self.upcoming.popleft()
-            if self._is_wanted(stop):
-                return stop
-            self._take_effect(stop)
+        for stop in list(self.upcoming):
+            if self._is_about_running(stop):
+                self.upcoming.remove(stop)
+                if self._is_wanted(stop):
+                    return stop
+                self._take_effect(stop)
         return None if self.running else NoResumed()
+
+    def _is_about_running(self, stop: Stop) -> bool:
+        match stop:
+            case ProcessExited(pid, _) | ProcessKilled(pid, _):
+                return any(thread.running for thread in self.every_thread() if thread.id.pid == pid)
+            case ThreadCreated(thread):
+                return thread.pid in self.all
+            case ThreadStop(thread):
+                return self.is_alive(thread) and self.thread(thread).running
+        return True
 
     def _breakpoint_ahead(self, thread: SimulatedThread) -> int | None:
         """The first breakpoint on a running thread's way that stops it; commands of others are run."""
@@ -206,6 +227,7 @@ class SimulatedRunning(SimulatedState, interfaces.Resume, interfaces.Breakpoints
 
     def _stand(self) -> None:
         self._steps.clear()
+        self._requested.clear()
         for thread in self.every_thread():
             thread.running = False
 

@@ -77,7 +77,13 @@ class SimulatedProcesses(SimulatedRunning, interfaces.Processes, interfaces.Laun
         """Debug one of those that can be attached to."""
         if pid in self.all or pid not in self.attachable:
             raise TargetError(f"Cannot attach to process {pid}: {os.strerror(1)}")
-        self._stands_first(self.add_process(pid))
+        process = self.add_process(pid)
+        if self.non_stop:
+            leader = process.threads[pid]
+            leader.running = True
+            self.request_stop(leader, 0)
+        else:
+            self._stands_first(process)
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start a program."""
@@ -91,13 +97,9 @@ class SimulatedProcesses(SimulatedRunning, interfaces.Processes, interfaces.Laun
 
     def _stands_first(self, process: SimulatedProcess) -> None:
         leader = process.threads[process.pid]
-        stop = SignalStop(leader.id, SIGTRAP)
-        if self.non_stop:
-            self.happen(stop)
-        else:
-            leader.told = stop
-            # What happened last is told first.
-            self.all = {process.pid: process, **self.all}
+        leader.told = SignalStop(leader.id, SIGTRAP)
+        # What happened last is told first.
+        self.all = {process.pid: process, **self.all}
 
     def kill(self, pid: int) -> None:
         """End a process."""
