@@ -171,7 +171,7 @@ def test_errors_are_numbers_until_the_client_understands_text(client: Client) ->
 def test_error_text_has_nothing_that_means_something_in_a_packet(modern: Client) -> None:
     assert isinstance(modern.target, SimulatedTarget)
     modern.target.programs = frozenset()
-    name = "/tmp/a*b#c$d}".encode().hex()
+    name = b"/tmp/a*b#c$d}".hex()
     assert modern.ask("vRun;" + name) == "E.Cannot run /tmp/a b c d : no such file"
     assert modern.ask("vRun;" + "/tmp/\udcff".encode(errors="surrogateescape").hex()) == (
         "E.Cannot run /tmp/?: no such file"
