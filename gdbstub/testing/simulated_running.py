@@ -2,8 +2,8 @@
 
 The programs are straight lines of one-byte instructions. Nothing happens inside of `resume`: a test calls
 `advance` to let the running threads go on until something stops one of them. That is, in this order, what the
-client has asked for, the end of a step, a software breakpoint ahead of a thread, and the next one of the stops
-in `upcoming`.
+client has asked for, the end of a step, a software breakpoint ahead of a thread, and the next stop of those in
+`upcoming`.
 """
 
 from __future__ import annotations
