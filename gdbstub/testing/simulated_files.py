@@ -71,7 +71,8 @@ class SimulatedFiles(interfaces.HostFiles):
     def file_status(self, number: int) -> os.stat_result:
         """A regular file of its size."""
         contents, _ = self._opened(number)
-        return os.stat_result((stat.S_IFREG | 0o644, 1, 1, 1, 0, 0, len(contents), 0, 0, 0))
+        of_linux = {"st_rdev": 0, "st_blksize": 4096, "st_blocks": -(-len(contents) // 512)}
+        return os.stat_result((stat.S_IFREG | 0o644, 1, 1, 1, 0, 0, len(contents), 0, 0, 0), of_linux)
 
     def unlink_file(self, path: str) -> None:
         """Remove a file or a link."""

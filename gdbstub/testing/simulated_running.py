@@ -1,9 +1,8 @@
 """Running simulated threads.
 
 The programs are straight lines of one-byte instructions. Nothing happens inside of `resume`: a test calls
-`advance` to let the running threads go on until something stops one of them. That is, in this order, what the
-client has asked for, the end of a step, a software breakpoint ahead of a thread, and the next stop of those in
-`upcoming`.
+`advance` to let the running threads go on until something stops one of them. In this order, that is what the
+client has asked for, the end of a step, a software breakpoint ahead of a thread, the next stop in `upcoming`.
 """
 
 from __future__ import annotations

@@ -69,8 +69,10 @@ def test_old_packets_are_about_the_threads_chosen_for_them(client: Client, targe
 
 @pytest.mark.parametrize(
     "packet",
-    "vCont vCont; vCont;x vCont;c; vCont;c:x vCont;C vCont;Czz vCont;Cff vCont;r1 vCont;r1,x vCont;r,:a "
-    "C Cff S Szz".split(),
+    [
+        *("vCont", "vCont;", "vCont;x", "vCont;c;", "vCont;c:x", "vCont;C", "vCont;Czz", "vCont;Cff"),
+        *("vCont;r1", "vCont;r1,x", "vCont;r,:a", "C", "Cff", "S", "Szz"),
+    ],
 )
 def test_what_cannot_be_asked_resumes_nothing(client: Client, target: SimulatedTarget, packet: str) -> None:
     client.talk((packet, "E01"))
