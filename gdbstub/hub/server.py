@@ -40,7 +40,7 @@ class GdbServer:
         self.once = once
         self.extended = extended
         self.disabled = disabled
-        self.options = Options(log_events=self._log_events)
+        self.options = Options(log_events=self._log_events, console=_print)
         self.log: Log = lambda direction, packet: None
         self.ended = False
         self._hook_log: HookLog | None = None
@@ -140,6 +140,11 @@ class GdbServer:
             self.say(f"\nChild exited with status {outcome.code}")
         else:
             self.say(f"\nChild terminated with signal = {outcome.signal:#x} ({signals.name(outcome.signal)})")
+
+
+def _print(text: str) -> None:
+    """What programs are made to print goes where gdbserver prints it, at once."""
+    print(text, end="", flush=True)
 
 
 def use_standard_io() -> tuple[int, int]:

@@ -56,7 +56,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
                 process = self.tracer.attach(pid, [self])
         except UtraceError as error:
             raise TargetError(str(error.strerror)) from None
-        self._stands_first(process.pid)
+        self._stands_first(process.pid, told=not self.non_stop)
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start a program; it stands still at its first instruction."""
@@ -74,22 +74,24 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         except OSError as error:
             raise TargetError(f"Cannot run {arguments[0]}: {error.strerror or error}") from None
         self.last_arguments = tuple(arguments)
-        self._stands_first(process.pid)
+        self._stands_first(process.pid, told=True)
 
-    def _stands_first(self, pid: int) -> None:
-        """Wait for a process that joined to stand still; its first thread's stop is the one to be told."""
+    def _stands_first(self, pid: int, *, told: bool) -> None:
+        """Wait for a process that joined to stand still. `told`: the reply to the request tells of its first
+        thread's stop; else each thread's stop is queued.
+        """
         threads = [thread for thread in self._threads.values() if thread.task.process.pid == pid]
         self.tracer.settle(lambda: all(thread.quiet for thread in threads), _PATIENCE)
         self._moving.difference_update(threads)
         threads = [thread for thread in threads if thread.task in self._threads]
         if not threads:
             raise TargetError(f"process {pid} has ended")
-        if self.non_stop:
-            for thread in threads:
-                self._queue.add(thread, SignalStop(thread.id, 0))
-            self.check_soon()
-        else:
+        if told:
             self.now_told(threads[0], SignalStop(threads[0].id, signals.SIGTRAP))
+            return
+        for thread in threads:
+            self._queue.add(thread, SignalStop(thread.id, 0))
+        self.check_soon()
 
     def _program_path(self, name: str) -> str:
         """A program in the current folder goes before one of that name along PATH."""
