@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 import gdbstub
-from gdbstub import Engine, Event, Launch, Process, Resume, Task, Tracer
+from gdbstub import Engine, Event, Follow, Launch, Process, Resume, Task, Tracer
 from gdbstub.linux import procfs
 from gdbstub.utrace.engine import Answer
 
@@ -196,8 +196,9 @@ class Recorder(Engine):
 
 
 class Holder(Engine):
-    """Holds each task before its first instruction, at its breakpoints and after its steps."""
+    """Holds a program's first task before its first instruction, at its breakpoints and after its steps."""
 
+    follow = Follow.NOTHING
     events = Event.QUIESCE | Event.BREAKPOINT | Event.STEP
 
     def attached(self, task: Task) -> None:
