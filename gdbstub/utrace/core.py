@@ -32,6 +32,7 @@ from gdbstub.utrace.syscall import SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Flow, Program, Task
 
 _RESUME, _REPORT, _INTERRUPT = int(Resume.RESUME), int(Resume.REPORT), int(Resume.INTERRUPT)
+_STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
 _CLONE_VFORK = 0x4000
 
 
@@ -41,7 +42,8 @@ class Utrace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.extensions = ExtensionEvents()
-        self._attachments: dict[Engine, dict[Task, Attachment]] = {}
+        self._attachments: dict[Engine, dict[Attachment, None]] = {}
+        """Of each engine, in the order in which they came."""
         self._busy = False
         """A flow is running: what wakes other tasks has to wait for it."""
         self._to_wake: deque[Task] = deque()
@@ -122,10 +124,19 @@ class Utrace:
                 report.apply(attachment, report.ask(attachment, 0, callback, task, group_dead, signal))
         task.reporting_death = False
         self.reset(task)
+        if task.reaping:
+            self._report_reap(task)
 
     def release_task(self, task: Task) -> None:
-        """The task's status has been collected: nothing of it is left, and every engine is detached."""
+        """The task's status has been collected: nothing of it is left, and every engine is detached.
+
+        While its death is being reported, that is done first.
+        """
         task.reaping = True
+        if not task.reporting_death:
+            self._report_reap(task)
+
+    def _report_reap(self, task: Task) -> None:
         self.splice(task)
         report = self.report(task)
         for attachment in task.attached:
@@ -143,7 +154,7 @@ class Utrace:
 
     def engine_failed(self, task: Task, engine: Engine, error: Exception) -> None:
         """Detach an engine that raised from everything, and say so."""
-        for attachment in list(self._attachments.get(engine, {}).values()):
+        for attachment in list(self._attachments.get(engine, ())):
             attachment.detached = True
             attachment.hold = False
             if attachment.task is not task:
@@ -174,6 +185,8 @@ class Utrace:
         """Unlink engines that left during a pass."""
         if report.detaches or task.left_meanwhile or not report.wanted:
             self.reset(task)
+            if not task.attachments:
+                report.action = _RESUME
 
     def splice(self, task: Task) -> None:
         """Engines attached since the last pass join at the end."""
@@ -209,10 +222,11 @@ class Utrace:
             task.left_meanwhile = True
 
     def stop_stepping(self, task: Task) -> None:
-        """Nobody wants the task to step any more."""
+        """Nobody wants the task to step any more, unless a step has been asked for that is still to begin."""
         task.step = _RESUME
-        for attachment in task.attachments:
-            attachment.step_wanted = False
+        if task.pending not in _STEPS:
+            for attachment in task.attachments:
+                attachment.step_wanted = False
 
     def is_held(self, task: Task) -> bool:
         """Whether any engine holds the task."""
@@ -234,7 +248,7 @@ class Utrace:
             engine.release(task)
         except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
             self.backend.engine_failed(task, engine, error)
-        del self._attachments[engine][task]
+        del self._attachments[engine][attachment]
         engines = task.process.engines
         engines[engine] -= 1
         if not engines[engine]:
@@ -287,8 +301,9 @@ class Utrace:
     def _follow(self, task: Task, child: Task) -> None:
         kind = Follow.THREADS if child.process is task.process else Follow.CHILDREN
         for attachment in list(task.attachments):
-            if attachment.follow & kind and not attachment.detached:
-                self.join(child, attachment.engine, attachment.follow, attachment.mask)
+            engine = attachment.engine
+            if attachment.follow & kind and not attachment.detached and child.attachment(engine) is None:
+                self.join(child, engine, attachment.follow, attachment.mask)
 
     def join(self, task: Task, engine: Engine, follow: Follow, mask: int) -> None:
         """Attach an engine as a process's engines are: with a mask, following, and told of it."""
@@ -308,7 +323,7 @@ class Utrace:
         """Put a new attachment on a task, to join at its next pass."""
         attachment = Attachment(engine, task)
         task.attaching.append(attachment)
-        self._attachments.setdefault(engine, {})[task] = attachment
+        self._attachments.setdefault(engine, {})[attachment] = None
         engines = task.process.engines
         engines[engine] = engines.get(engine, 0) + 1
         return attachment

@@ -122,7 +122,7 @@ def _raised(core: Utrace, task: Task) -> Generator[None, None, None]:
     report = core.report(task)
     numbers = 0
     for number, payload in found:
-        if number in core.extensions:
+        if number in core.extensions and task.mask & number:
             report.pass_event(number, (payload,), task.attached)
             numbers |= number
     _keep_steps_of_others(task, report, [each for each in task.attached if each.mask & numbers])
@@ -149,11 +149,11 @@ def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow
         departure = None
         if task.pending == _INTERRUPT or (signal is not None and owed):
             departure = yield from _report_without_signal(core, task, signal)
+        elif task.raised:
+            yield from _raised(core, task)
         elif signal is not None:
             departure = yield from _report_signal(core, task, signal)
             signal = None
-        elif task.raised:
-            yield from _raised(core, task)
         elif owed or task.attaching:
             yield from _quiesce(core, task)
         elif core.is_held(task):
@@ -250,11 +250,9 @@ def _act(core: Utrace, task: Task, report: Report, info: SigInfo, in_hand: SigIn
 
 def _comes_to_nothing(task: Task, action: Signal, info: SigInfo) -> bool:
     """Whether no signal results: it is dropped, there was none, or the process ignores it."""
-    if action in _NOTHING_TO_DELIVER or not info.number:
-        return True
     if action is not Signal.DELIVER:
-        return False
-    return classify(info.number, task.disposition(info.number))[1] is Signal.IGN
+        return action in _NOTHING_TO_DELIVER
+    return not info.number or classify(info.number, task.disposition(info.number))[1] is Signal.IGN
 
 
 def _has_handler(task: Task, info: SigInfo) -> bool:

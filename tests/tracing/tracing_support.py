@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,8 +41,11 @@ EVENTS = (
 
 
 def until(tracer: Tracer, condition: Callable[[], bool]) -> None:
-    """Drive the tracer until a condition holds, which it has to."""
-    assert tracer.run_until(condition, PATIENCE), "it never came to that"
+    """Drive the tracer until a condition holds, which it has to; it need not be the tracer's doing."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        tracer.step(0.01)
 
 
 def symbols(program: Path) -> dict[str, int]:
@@ -100,13 +104,18 @@ def finish(tracer: Tracer, output: Output) -> str:
     return output.text
 
 
-def start(processes: Processes, program: Path | str, *arguments: str) -> subprocess.Popen[bytes]:
-    """Start a program without tracing it, and wait for its first line of output."""
+def run(tracer: Tracer, program: Path | str, *arguments: str, engines: Iterable[Engine] = ()) -> str:
+    """Run a program to its end; all that it wrote."""
+    _, output = launch(tracer, program, *arguments, engines=engines)
+    return finish(tracer, output)
+
+
+def start(processes: Processes, program: Path | str, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
+    """Start a program without tracing it; its first line of output."""
     command = [str(program), *arguments]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     processes.append(process)
-    read_line(process)
-    return process
+    return process, read_line(process)
 
 
 def read_line(process: subprocess.Popen[bytes]) -> str:

@@ -282,6 +282,24 @@ MORE_CASES: dict[str, Program] = {
             *(Happens("exec", task=1), Happens("death", task=1), Happens("reap", task=1)),
         ),
     ),
+    "it leaves and comes again in one callback": run(
+        Script(
+            EXEC,
+            steps=(Step(None, (Effect("control", 0, Act.DETACH), Effect("attach", 0, Attach.CREATE))),),
+        ),
+        actions=(Happens("exec"), Happens("exec"), control(0, Act.DETACH)),
+    ),
+    "it leaves, comes again and fails in one callback": run(
+        Script(
+            EXEC,
+            steps=(
+                Step(
+                    None, (Effect("control", 0, Act.DETACH), Effect("attach", 0, Attach.CREATE)), fails=True
+                ),
+            ),
+        ),
+        actions=(Happens("exec"), Happens("exec")),
+    ),
     "reaped while its death is reported": Program(
         (
             Script(Ev.DEATH, steps=(Step(None, (Effect("reap"), Effect("control", 0, Act.DETACH))),)),

@@ -24,6 +24,8 @@ HERE, CHILD = -1, -2
 """Where an effect is, besides at the task with a number."""
 OPERATIONS = {"report_signal": Sig.MASK | Sig.HOLD, "report_syscall_entry": int(Sys.ABORT)}
 """What else than a resume action is in the answers of callbacks."""
+VOID = ("attached", "report_reap", "release")
+"""Callbacks that answer nothing."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class Run(ABC):
     def _answer(self, method: str, step: Step) -> int | None:
         """An answer on this machine: a step that it cannot make is nothing."""
         answer = step.answer
-        if answer is None:
+        if answer is None or method in VOID:
             return None
         if not self.program.single_step and answer & Act.MASK in (Act.SINGLESTEP, Act.BLOCKSTEP):
             answer = answer & ~Act.MASK | Act.RESUME

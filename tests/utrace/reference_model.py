@@ -79,10 +79,12 @@ class Machine:
 
     def engine_failed(self, failing: Utrace, ops: Ops) -> None:
         """[deviation] An engine whose callback raises is detached from everything, in this order."""
-        found = [(task, task.engine_of(ops)) for task in self.tasks.values() if task is not failing]
-        engines = [(engine.number, task, engine) for task, engine in found if engine]
-        for _, task, engine in sorted(engines, key=lambda each: each[0]):
-            task.utrace_control(engine, Act.DETACH)
+        found = [(engine, task) for task in self.tasks.values() for engine in task.engines]
+        mine = [(engine, task) for engine, task in found if engine.ops is ops]
+        for engine, task in sorted(mine, key=lambda each: each[0].number):
+            engine.ops = DETACHED_OPS
+            if task is not failing and task.reporting is None:
+                task.utrace_reset()
         self.failed(failing, ops)
 
 
@@ -165,8 +167,8 @@ class Utrace:
             ops.call(self, "attached", ())
         except CallbackFailed:
             self.machine.engine_failed(self, ops)
-            if engine.ops is not DETACHED_OPS:
-                self.utrace_control(engine, Act.DETACH)
+            if self.reporting is None:
+                self.utrace_reset()
 
     def engines_follow(self, child: Utrace) -> None:
         """[deviation] In the kernel an engine that wants to be on a new task attaches to it by itself."""
