@@ -20,7 +20,7 @@ from gdbstub.utrace.engine import Answer
 
 Build = Callable[..., Path]
 Processes = list[subprocess.Popen[bytes]]
-PATIENCE = 3.0
+PATIENCE = 15.0
 """Seconds after which something that should happen is taken not to."""
 _POLL = 0.002
 FIXED = ("-no-pie",)
@@ -66,6 +66,8 @@ def changed_text(pid: int) -> list[str]:
                 wanted = file.read(mapping.end - mapping.start)
             memory.seek(mapping.start)
             found = memory.read(mapping.end - mapping.start)[: len(wanted)]
+            if found == wanted:
+                continue
             changed += [
                 f"{mapping.path} at {mapping.start + offset:#x}"
                 for offset in range(len(wanted))
