@@ -104,10 +104,10 @@ happens = st.builds(
 
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
-    roster = tuple(draw(st.lists(scripts, min_size=1, max_size=5)))
+    roster = tuple(draw(st.lists(scripts, min_size=2, max_size=5)))
     first = [
         draw(st.sampled_from((*attach(index), join(index, 3))))
-        for index in range(min(len(roster), draw(engines)))
+        for index in range(draw(st.integers(1, len(roster))))
     ]
     rest = draw(st.lists(st.one_of(outside, happens, happens, happens), min_size=6, max_size=30))
     single_step = draw(st.sampled_from((True,) * 7 + (False,)))
