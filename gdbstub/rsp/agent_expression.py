@@ -124,8 +124,8 @@ class AgentExpression:
                     position = step.operand
             elif step.name == _PRINTF:
                 del stack[-2:]
-                values = stack[len(stack) - step.arguments :]
-                del stack[len(stack) - step.arguments :]
+                # The first argument was pushed last (gdb's ax-gdb.c, gen_printf).
+                values = [stack.pop() for _ in range(step.arguments)]
                 console(format_printf(step.text, values, state))
             else:
                 _execute(step, stack, state)

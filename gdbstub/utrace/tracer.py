@@ -17,7 +17,7 @@ from gdbstub.linux.event_loop import ChildSignal, Poller
 from gdbstub.linux.permission import explain
 from gdbstub.linux.procfs import thread_group
 from gdbstub.linux.spawn import Launch, spawn
-from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, wait_for
+from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, has_ended, wait_for
 from gdbstub.utrace import births
 from gdbstub.utrace.engine import Engine
 from gdbstub.utrace.errors import Interrupted, NoTask, NotPermitted
@@ -256,6 +256,8 @@ class Tracer:
         self._run_backlog()
         for tid, status in collect():
             self.backend.dispatch(tid, status)
+        released = self.backend.released_children
+        released.difference_update([pid for pid in released if has_ended(pid)])
         self._run_backlog()
 
     def _run_backlog(self) -> None:
