@@ -8,7 +8,7 @@ from reference_terms import MOST_ROUNDS, Act, Attach, Ev, Follow, Sig, Sys
 ALL = sum(
     (
         *(Ev.QUIESCE, Ev.REAP, Ev.CLONE, Ev.EXEC, Ev.EXIT, Ev.DEATH, Ev.SYSCALL_ENTRY, Ev.SYSCALL_EXIT),
-        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE),
+        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE, Ev.ALARM, Ev.NOTE),
     )
 )
 
