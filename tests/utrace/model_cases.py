@@ -181,6 +181,15 @@ MORE_CASES: dict[str, Program] = {
         Script(EXEC, steps=(Step(Act.RESUME, (Effect("control", 0, Act.DETACH),)),)),
         actions=(Happens("exec"),),
     ),
+    "detached before its turn at a signal": run(
+        Script(Ev.SIGNAL_TERM, True, (Step(None, (Effect("control", 1, Act.DETACH),)),)),
+        Script(Ev.SIGNAL_TERM, True, answers(Act.STOP | Sig.IGN)),
+        actions=(Happens("signal", 15),),
+    ),
+    "a signal that nobody asks for after a report that holds": run(
+        Script(QUIESCE, True, answers(Act.STOP)),
+        actions=(control(0, Act.REPORT), Happens("signal", 10), control(0, Act.RESUME)),
+    ),
     "it fails and is in another process, too": Program(
         (
             Script(
