@@ -190,6 +190,15 @@ MORE_CASES: dict[str, Program] = {
         Script(QUIESCE, True, answers(Act.STOP)),
         actions=(control(0, Act.REPORT), Happens("signal", 10), control(0, Act.RESUME)),
     ),
+    "a hold without QUIESCE outlives another engine's INTERRUPT": run(
+        Script(EXEC),
+        Script(EXEC),
+        actions=(control(0, Act.STOP), control(1, Act.INTERRUPT), Happens("return"), control(0, Act.RESUME)),
+    ),
+    "a step asked for at a stop signal begins with the stop": run(
+        Script(Ev.SIGNAL_STOP | QUIESCE, True, answers(Act.SINGLESTEP | Sig.STOP)),
+        actions=(Happens("signal", 19), Happens("trap")),
+    ),
     "it fails and is in another process, too": Program(
         (
             Script(
