@@ -40,8 +40,6 @@ class Resuming:
         self.process_gone = process_gone
         self.backlog: list[tuple[int, int]] = []
         """Wait statuses that were collected out of turn and are still to be acted on."""
-        self.released_children: set[int] = set()
-        """Processes that we started and then let go: nobody else collects them."""
 
     @cached_property
     def block_step(self) -> bool:
@@ -315,8 +313,6 @@ class Resuming:
         if len(process.tasks) == 1 and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(())
         ptrace.detach(task.tid, number)
-        if process.launched:
-            self.released_children.add(process.pid)
         task.stop = None
         self.forget(task)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -72,7 +73,7 @@ def shell(
     shell = Shell(tracer, build, request.param)
     processes.append(shell.process)
     yield shell
-    if not procfs.is_zombie(shell.process.pid):
+    with contextlib.suppress(ProcessLookupError):
         os.kill(shell.job, signal.SIGKILL)
     shell.close()
 
