@@ -240,6 +240,7 @@ class Tracer:
                     self.leave(process, engine)
                 self.backend.release(process)
         self.settle(lambda: not self.processes, _LAST_PATIENCE)
+        self.backend.guardian.close()
         self._poller.close()
         self._child_signal.close()
         os.close(self._wake_read)
