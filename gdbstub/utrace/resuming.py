@@ -326,5 +326,5 @@ class Resuming:
             space = process.address_space
             space.processes.remove(process)
             if not space.processes:
-                space.memory.close()
+                space.close()
             self.process_gone(process)

@@ -264,6 +264,7 @@ class Tracer:
             self._closed = True
             for future in self._calls:
                 future.cancel()
+        self.backend.guardian.close()
         self._poller.close()
         for descriptor in self._watched:
             os.close(descriptor)

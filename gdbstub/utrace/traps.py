@@ -82,6 +82,9 @@ def _breakpoint(task: PtraceTask, found: Found) -> None:
             registers.pc = address
         return
     registers.pc = address
+    if not task.process.launched:
+        # If the tracer dies now the task goes on from here, with the guardian having put the byte back.
+        task.write_back()
     task.passed = address
     if task.restarting_at == address:
         return
