@@ -97,9 +97,9 @@ def read() -> Callable[[int, int], bytes]:
 
 
 def test_the_linker_s_own_list(read: Callable[[int, int], bytes]) -> None:
-    (namespace, *_) = namespaces(read, procfs.auxv(ME), 64) or [None]
-    assert namespace is not None
-    found = list(objects(read, namespace.first, 0, 64))
+    found_namespaces = namespaces(read, procfs.auxv(ME), 64)
+    assert found_namespaces
+    found = list(objects(read, found_namespaces[0].first, 0, 64))
     LIBC.dlopen.restype = ctypes.POINTER(LinkMap)
     expected = []
     entry = LIBC.dlopen(None, 1)

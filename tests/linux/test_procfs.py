@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,12 +103,21 @@ def test_odd_names(name: bytes) -> None:
         LIBC.prctl(15, before, 0, 0, 0)
 
 
+def wait_until_blocked(pid: int) -> None:
+    """Wait until a program that has started waits for something."""
+    deadline = time.monotonic() + 20
+    while procfs.stat(pid).state != "S":
+        assert time.monotonic() < deadline
+        os.sched_yield()
+
+
 def test_an_odd_path(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
     program = tmp_path / "odd  name\n(x) \udcff"
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
     started = subprocess.Popen([program, "100"])
     processes.append(started)
+    wait_until_blocked(started.pid)
     assert procfs.executable(started.pid) == str(program)
     # The kernel writes a line break as an escape.
     shown = str(program).replace("\n", "\\012")
@@ -123,8 +133,7 @@ def test_a_blocked_process(processes: list[subprocess.Popen[bytes]]) -> None:
     started.stdin.write(b"ready\n")
     started.stdin.flush()
     assert started.stdout.readline() == b"ready\n"
-    while procfs.stat(started.pid).state != "S":
-        os.sched_yield()
+    wait_until_blocked(started.pid)
     call = procfs.current_syscall(started.pid)
     assert (call.number, call.arguments[0]) == (0, 0), "read of standard input"
     assert call.pc
