@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gdbstub.linux import osdata, procfs
+from gdbstub.target.live.os_tables import LiveOperatingSystem
 
 NO_PID = 0x7FFFFFFF
 ME = os.getpid()
@@ -195,6 +197,17 @@ def test_tables_of_the_operating_system(table: str) -> None:
     rows = list(osdata.TABLES[table].rows())
     columns = {tuple(row) for row in rows}
     assert len(columns) <= 1, "each row has the same columns"
+
+
+def test_any_process_fits_the_tables(processes: list[subprocess.Popen[bytes]]) -> None:
+    odd = subprocess.Popen([b"\xff<\x01\n&>", b"100"], executable="/bin/sleep")
+    processes.append(odd)
+    wait_until_blocked(odd.pid)
+    text = LiveOperatingSystem().osdata("processes")
+    document = ElementTree.fromstring(text.encode())
+    rows = [{column.attrib["name"]: column.text for column in item} for item in document.iter("item")]
+    (own,) = [row for row in rows if row["pid"] == str(odd.pid)]
+    assert own["command"] == "?<?\n&> 100"
 
 
 def test_this_process_is_in_the_tables() -> None:
