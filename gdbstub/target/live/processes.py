@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gdbstub.linux import signals
 from gdbstub.linux.spawn import Launch
@@ -15,6 +15,7 @@ from gdbstub.target.values import SignalStop, TargetError
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.control import control
 from gdbstub.utrace.errors import NoTask, UtraceError
+from gdbstub.utrace.task import Process
 from gdbstub.utrace.tracer import Tracer
 
 _PATIENCE = 10.0
@@ -31,6 +32,8 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         """A program (and its arguments) that is to start the program by exec."""
         self.descriptors: Mapping[int, int] = {}
         """Standard descriptors of started programs, where they are not ours."""
+        self.on_detached: Callable[[Process], None] = lambda process: None
+        """Told when the client has let a process go."""
         self._randomize = False
         self._with_shell = True
         self._environment = dict(os.environ)
@@ -136,6 +139,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
                     continue
         self.tracer.leave(process, self)
         self.tracer.settle(lambda: not process.releasing or not process.tasks, _PATIENCE)
+        self.on_detached(process)
 
     def disable_randomization(self, wanted: bool) -> None:
         """Load programs at the same addresses each time."""
