@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, wait_for
+from gdbstub.linux import ptrace
+from gdbstub.linux.spawn import Launch, spawn
+from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, has_ended, wait_for
 
 PTRACE_EVENT_STOP = 128
 
@@ -53,7 +55,7 @@ def child(code: int) -> int:
     return pid
 
 
-def test_waiting_for_one(processes: list[object]) -> None:
+def test_waiting_for_one() -> None:
     pid = child(7)
     status = wait_for(pid)
     assert status is not None
@@ -75,11 +77,33 @@ def test_waiting_is_given_up() -> None:
     assert decode(status) == Killed(9, False)
 
 
-def test_collecting_all() -> None:
-    expected = {child(code): code for code in (1, 2, 3)}
-    found: dict[int, object] = {}
-    while len(found) < len(expected):
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
-        found |= {pid: decode(status) for pid, status in collect() if pid in expected}
-    assert found == {pid: Exited(code) for pid, code in expected.items()}
-    assert collect() == []
+def test_collecting_all_of_our_tracees_and_no_other_child() -> None:
+    untraced = child(7)
+    os.waitid(os.P_PID, untraced, os.WEXITED | os.WNOWAIT)
+    traced = [spawn(Launch(["/bin/true"]), ptrace.O_EXITKILL | ptrace.O_TRACEEXEC) for _ in range(3)]
+    try:
+        for pid in traced:
+            os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
+        found = {pid: decode(status) for pid, status in collect()}
+        assert found == dict.fromkeys(traced, Stopped(signal.SIGTRAP, ptrace.EVENT_EXEC))
+        assert collect() == []
+    finally:
+        for pid in traced:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    assert has_ended(untraced)
+    assert has_ended(untraced), "it is not ours any more"
+
+
+def test_a_child_that_has_not_ended() -> None:
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(write_end)
+        os.read(read_end, 1)
+        os._exit(0)
+    os.close(read_end)
+    assert not has_ended(pid)
+    os.close(write_end)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert has_ended(pid)
