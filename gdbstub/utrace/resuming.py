@@ -315,8 +315,6 @@ class Resuming:
         if len(process.tasks) == 1 and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(())
         ptrace.detach(task.tid, number)
-        if process.launched:
-            self.released_children.add(process.pid)
         task.stop = None
         self.forget(task)
 
@@ -331,4 +329,6 @@ class Resuming:
             space.processes.remove(process)
             if not space.processes:
                 space.memory.close()
+            if process.launched and process.outcome is None:
+                self.released_children.add(process.pid)
             self.process_gone(process)
