@@ -89,9 +89,9 @@ class Tracer:
         process = self.backend.adopt(pid, [pid], launched=True, options=options)
         task = self.backend.tasks[pid]
         task.stop = Stop(StopKind.USER)
-        for engine in engines:
-            self.join(process, engine)
-        self.core.notify_resume(task)
+        self._join_all(process, engines)
+        if not process.releasing:
+            self.core.notify_resume(task)
         return process
 
     def attach(self, pid: int, engines: Iterable[Engine] = ()) -> Process:
@@ -100,14 +100,16 @@ class Tracer:
         Raises NoTask or NotPermitted, whose text names the cause.
         """
         process = self.processes.get(pid)
+        if process is not None and process.releasing:
+            self.settle(lambda: pid not in self.processes, _LAST_PATIENCE)
+            process = self.processes.get(pid)
         if process is None:
             tids = births.seize_all(pid, births.BASE_OPTIONS)
             try:
                 process = self.backend.adopt(pid, tids, launched=False, options=births.BASE_OPTIONS)
             except OSError as error:
                 raise NotPermitted(explain(pid, error)) from None
-        for engine in engines:
-            self.join(process, engine)
+        self._join_all(process, engines)
         return process
 
     def attach_task(self, tid: int) -> Task:
@@ -126,10 +128,27 @@ class Tracer:
             raise NoTask(f"no thread {tid}") from None
 
     def join(self, process: Process, engine: Engine) -> None:
-        """Attach an engine to all tasks of a process, and to what they make, as `Engine.follow` says."""
+        """Attach an engine to all tasks of a process, and to what they make, as `Engine.follow` says.
+
+        Raises NoTask when the last engine has left the process, which is let go.
+        """
+        if process.releasing:
+            raise NoTask(f"process {process.pid} is being let go")
         for task in list(process.tasks.values()):
             if task.attachment(engine) is None:
                 self.core.join(task, engine, engine.follow, engine.events)
+
+    def _join_all(self, process: Process, engines: Iterable[Engine]) -> None:
+        """Let engines join; one that fails at once leaves the process to those that come after it."""
+        engines = list(engines)
+        process.gathering = True
+        try:
+            for engine in engines:
+                self.join(process, engine)
+        finally:
+            process.gathering = False
+        if engines and not process.engines:
+            self.backend.release(process)
 
     def leave(self, process: Process, engine: Engine) -> None:
         """Detach an engine from all tasks of a process; nothing of it stays behind."""
