@@ -57,6 +57,7 @@ class Tracer:
         self._poller.add(self._wake_read, self._woken)
         self._soon: deque[Callable[[], None]] = deque()
         self._thread = threading.get_ident()
+        self._stepping = False
         self._calls: set[Future[Any]] = set()
         """What other threads wait for; under `_calls_lock`, as is `_closed`."""
         self._calls_lock = threading.Lock()
@@ -179,12 +180,19 @@ class Tracer:
 
     def step(self, timeout: float | None = 0) -> None:
         """Wait for at most `timeout` seconds (None: without end) and act on what has happened."""
-        self._run_soon()
-        if self._closed:
-            return
-        self._poller.poll(0 if self._soon or self.backend.backlog else timeout)
-        self._run_backlog()
-        self._run_soon()
+        self._stepping = True
+        try:
+            waiting = not self._soon
+            self._run_soon()
+            if self._closed:
+                return
+            self._poller.poll(timeout if waiting and not (self._soon or self.backend.backlog) else 0)
+            self._run_backlog()
+            self._run_soon()
+        finally:
+            self._stepping = False
+        if self._soon and not self._closed:
+            self.wake()
 
     def run(self) -> None:
         """Go on until no process is traced."""
@@ -229,11 +237,13 @@ class Tracer:
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back from the loop once what is being done now is done."""
         self._soon.append(callback)
+        if not self._stepping:
+            self.wake()
 
     def post(self, callback: Callable[[], None]) -> None:
         """Call back from the loop; may be used in any thread."""
         self._soon.append(callback)
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or not self._stepping:
             self.wake()
 
     def wake(self) -> None:
