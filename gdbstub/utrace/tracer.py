@@ -254,8 +254,9 @@ class Tracer:
     def _collect(self) -> None:
         self._child_signal.clear()
         self._run_backlog()
-        for tid, status in collect():
-            self.backend.dispatch(tid, status)
+        # All in the backlog: whoever looks for a task's next stop has to know what has been collected.
+        self.backend.backlog += collect()
+        self._run_backlog()
         released = self.backend.released_children
         released.difference_update([pid for pid in released if has_ended(pid)])
         self._run_backlog()
