@@ -123,9 +123,15 @@ class Program:
         until(self.has_ended, tracer)
         return self.text
 
+    def close_input(self) -> None:
+        """End its standard input."""
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
+
     def close(self) -> None:
         """Give up the descriptors."""
-        os.close(self._input)
+        self.close_input()
         os.close(self._output)
 
 
