@@ -41,7 +41,11 @@ def _unescape(template: bytes) -> bytes:
 def _directive(match: re.Match[bytes], value: int, state: MachineState) -> bytes:
     kind = match["kind"]
     width = min(int(match["width"] or 0), _WIDEST)
-    layout = b"%" + match["flags"] + (b"%d" % width if width else b"")
+    flags = match["flags"]
+    if match["precision"] is not None:
+        # As in C, a number with a precision is not filled up with zeros.
+        flags = flags.replace(b"0", b"")
+    layout = b"%" + flags + (b"%d" % width if width else b"")
     if match["precision"] is not None:
         layout += b".%d" % min(int(match["precision"][1:] or 0), _WIDEST)
     bits = _BITS.get(match["length"] or b"", 32)

@@ -11,6 +11,7 @@ from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.permission import explain
 from gdbstub.utrace.address_space import AddressSpace
 from gdbstub.utrace.errors import NoTask, NotPermitted
+from gdbstub.utrace.guardian import Guard, Guardian
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.task import Process
 
@@ -30,9 +31,10 @@ BASE_OPTIONS = (
 )
 
 
-def address_space(pid: int, architecture: Architecture) -> AddressSpace:
+def address_space(pid: int, architecture: Architecture, guardian: Guardian | None) -> AddressSpace:
     """The address space that a process has now. Raises OSError."""
-    return AddressSpace(ProcessMemory(pid), architecture, lambda: elf.unused_text(pid))
+    guard = None if guardian is None else Guard(guardian, pid)
+    return AddressSpace(ProcessMemory(pid), architecture, lambda: elf.unused_text(pid), guard)
 
 
 def seize_all(pid: int, options: int) -> list[int]:
@@ -101,7 +103,8 @@ def child_of(backend: PtraceBackend, parent: PtraceTask, tid: int, flags: int) -
         if flags & CLONE_VM:
             space = parent.process.address_space
         else:
-            space = address_space(tid, parent.process.architecture)
+            guardian = backend.guardian_of(parent.process)
+            space = address_space(tid, parent.process.architecture, guardian)
             space.breakpoints.inherit(parent.process.address_space.breakpoints)
         process = Process(tid, backend.core, space)
         process.launched = parent.process.launched

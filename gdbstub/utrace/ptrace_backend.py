@@ -20,6 +20,7 @@ from gdbstub.utrace.core import Utrace
 from gdbstub.utrace.engine import Engine
 from gdbstub.utrace.errors import NoTask
 from gdbstub.utrace.events import Event, Jctl
+from gdbstub.utrace.guardian import Guardian
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.resuming import Resuming
 from gdbstub.utrace.stops import Stop, StopKind
@@ -46,6 +47,7 @@ class PtraceBackend(Resuming):
         self.core = Utrace(self)
         self.processes: dict[int, Process] = {}
         self.tasks: dict[int, PtraceTask] = {}
+        self.guardian = Guardian()
         self._strays: dict[int, list[int]] = {}
         handlers: dict[Hook, Callable[[PtraceTask, Stopped, Mark | None], None]] = {
             Hook.NOTIFY_RESUME: self._notify_resume,
@@ -63,7 +65,8 @@ class PtraceBackend(Resuming):
 
     def adopt(self, pid: int, tids: list[int], launched: bool, options: int) -> Process:
         """Take over the seized threads of a process. Raises OSError if it is gone."""
-        process = Process(pid, self.core, births.address_space(pid, architecture(pid)))
+        guardian = None if launched else self.guardian
+        process = Process(pid, self.core, births.address_space(pid, architecture(pid), guardian))
         process.launched = launched
         self.processes[pid] = process
         for tid in tids:
@@ -72,6 +75,10 @@ class PtraceBackend(Resuming):
             process.tasks[tid] = task
             self.tasks[tid] = task
         return process
+
+    def guardian_of(self, process: Process) -> Guardian | None:
+        """Who takes care of a process if we die of SIGKILL; what was launched dies with us."""
+        return None if process.launched else self.guardian
 
     def dispatch(self, tid: int, status: int) -> None:
         """Act on one wait status."""
@@ -270,11 +277,12 @@ class PtraceBackend(Resuming):
         former = ptrace.event_message(task.tid)
         process = task.process
         old = process.address_space
-        process.address_space = births.address_space(process.pid, architecture(process.pid))
+        guardian = self.guardian_of(process)
+        process.address_space = births.address_space(process.pid, architecture(process.pid), guardian)
         process.address_space.processes.append(process)
         old.processes.remove(process)
         if not old.processes:
-            old.memory.close()
+            old.close()
         process.watchpoints = process.new_watchpoints()
         task.debug_generation = 0
         task.out_of_line = task.passed = task.broken_call = None

@@ -43,8 +43,6 @@ class Resuming:
         self.process_gone = process_gone
         self.backlog: list[tuple[int, int]] = []
         """Wait statuses that were collected out of turn and are still to be acted on."""
-        self.released_children: set[int] = set()
-        """Processes that we started and then let go: nobody else collects them."""
 
     @cached_property
     def block_step(self) -> bool:
@@ -348,8 +346,6 @@ class Resuming:
         if len(process.tasks) == 1 and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(())
         ptrace.detach(task.tid, number)
-        if process.launched:
-            self.released_children.add(process.pid)
         task.stop = None
         self.forget(task)
 
@@ -363,5 +359,5 @@ class Resuming:
             space = process.address_space
             space.processes.remove(process)
             if not space.processes:
-                space.memory.close()
+                space.close()
             self.process_gone(process)

@@ -108,7 +108,7 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("words", "wanted"), RIGHT, ids=str)
+@pytest.mark.parametrize(("words", "wanted"), RIGHT, ids=[" ".join(words) for words, _ in RIGHT])
 def test_what_a_command_line_means(words: list[str], wanted: Arguments) -> None:
     assert parse(words) == wanted
 

@@ -73,12 +73,13 @@ def test_watch_a_variable(debugged: Debugged) -> None:
     debugged.run_to("main")
     gdb.done(gdb.request("-break-watch counter"))
     seen = []
-    for _ in range(4):
+    for _ in range(3):
         stop = gdb.resume("continue")
         assert stop["reason"] == "watchpoint-trigger"
         seen.append((stop["value"]["old"], stop["value"]["new"]))
     assert seen[:2] == [("0", "7"), ("7", "120")]
-    assert seen[3][1] == "150" and seen[2][1] in ("130", "140")
+    # Both threads may have written before the first one's stop is told.
+    assert seen[2] in [("120", "130"), ("120", "140"), ("120", "150")]
 
 
 def test_threads(debugged: Debugged) -> None:

@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 import gdbstub
-from gdbstub import Engine, Event, Launch, Process, Resume, Task, Tracer
+from gdbstub import Engine, Event, Follow, Launch, Process, Resume, Task, Tracer
 from gdbstub.linux import procfs
 from gdbstub.utrace.engine import Answer
 
@@ -69,14 +69,14 @@ def state(tid: int) -> str:
 
 
 class Output:
-    """What a program writes to its standard output, collected by the tracer's loop."""
+    """What a program writes into a pipe, collected by the tracer's loop."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: Tracer, descriptor: int) -> None:
         self.text = ""
         self.ended = False
         self._tracer = tracer
-        self._read, self.descriptor = os.pipe()
-        tracer.add_reader(self._read, self._more)
+        self._read = descriptor
+        tracer.add_reader(descriptor, self._more)
 
     def _more(self) -> None:
         part = os.read(self._read, 4096)
@@ -91,10 +91,10 @@ def launch(
     tracer: Tracer, program: Path | str, *arguments: str, engines: Iterable[Engine] = ()
 ) -> tuple[Process, Output]:
     """Start a program with its output at hand."""
-    output = Output(tracer)
-    what = Launch([str(program), *arguments], descriptors={1: output.descriptor})
-    process = tracer.launch(what, engines)
-    os.close(output.descriptor)
+    reading, writing = os.pipe()
+    output = Output(tracer, reading)
+    process = tracer.launch(Launch([str(program), *arguments], descriptors={1: writing}), engines)
+    os.close(writing)
     return process, output
 
 
@@ -196,8 +196,9 @@ class Recorder(Engine):
 
 
 class Holder(Engine):
-    """Holds each task before its first instruction, at its breakpoints and after its steps."""
+    """Holds a program's first task before its first instruction, at its breakpoints and after its steps."""
 
+    follow = Follow.NOTHING
     events = Event.QUIESCE | Event.BREAKPOINT | Event.STEP
 
     def attached(self, task: Task) -> None:

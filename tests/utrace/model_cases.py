@@ -8,7 +8,7 @@ from reference_terms import MOST_ROUNDS, Act, Attach, Ev, Follow, Sig, Sys
 ALL = sum(
     (
         *(Ev.QUIESCE, Ev.REAP, Ev.CLONE, Ev.EXEC, Ev.EXIT, Ev.DEATH, Ev.SYSCALL_ENTRY, Ev.SYSCALL_EXIT),
-        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE),
+        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE, Ev.ALARM, Ev.NOTE),
     )
 )
 
@@ -180,6 +180,24 @@ MORE_CASES: dict[str, Program] = {
         Script(EXEC),
         Script(EXEC, steps=(Step(Act.RESUME, (Effect("control", 0, Act.DETACH),)),)),
         actions=(Happens("exec"),),
+    ),
+    "detached before its turn at a signal": run(
+        Script(Ev.SIGNAL_TERM, True, (Step(None, (Effect("control", 1, Act.DETACH),)),)),
+        Script(Ev.SIGNAL_TERM, True, answers(Act.STOP | Sig.IGN)),
+        actions=(Happens("signal", 15),),
+    ),
+    "a signal that nobody asks for after a report that holds": run(
+        Script(QUIESCE, True, answers(Act.STOP)),
+        actions=(control(0, Act.REPORT), Happens("signal", 10), control(0, Act.RESUME)),
+    ),
+    "a hold without QUIESCE outlives another engine's INTERRUPT": run(
+        Script(EXEC),
+        Script(EXEC),
+        actions=(control(0, Act.STOP), control(1, Act.INTERRUPT), Happens("return"), control(0, Act.RESUME)),
+    ),
+    "a step asked for at a stop signal begins with the stop": run(
+        Script(Ev.SIGNAL_STOP | QUIESCE, True, answers(Act.SINGLESTEP | Sig.STOP)),
+        actions=(Happens("signal", 19), Happens("trap")),
     ),
     "it fails and is in another process, too": Program(
         (
