@@ -15,6 +15,7 @@ from gdbstub.linux.machine import architecture
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.linux.wait import Exited, Killed, Stopped, decode
 from gdbstub.utrace import births, interruption, passing, redelivery, traps
+from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.core import Utrace
 from gdbstub.utrace.engine import Engine
 from gdbstub.utrace.errors import NoTask
@@ -26,8 +27,6 @@ from gdbstub.utrace.stops import Stop, StopKind
 from gdbstub.utrace.syscall import Syscall, SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Process, Program, Task
 from gdbstub.utrace.tracehook import Hook, name_stop
-
-_FAULTS = frozenset({4, 5, 7, 8, 11})
 
 
 class PtraceBackend(Resuming):
@@ -115,9 +114,11 @@ class PtraceBackend(Resuming):
         task.stop = Stop(StopKind.USER)
         hook, task.signal = name_stop(task, stopped)
         mark = None
+        if hook is Hook.TRAP and task.stepped_from is not None:
+            traps.hide_step(task)
         if task.out_of_line is not None:
             mark = passing.position(task)
-            if mark is not None and not mark.executed and self._finishes_copy(task, hook):
+            if mark is not None and not mark.executed and self._finishes_copy(task, hook, mark):
                 return
             slot = task.out_of_line.slot
             task.left_copy = range(slot.address, slot.address + len(slot.planted))
@@ -129,17 +130,25 @@ class PtraceBackend(Resuming):
             task.deferred = []
         self._at[hook - 1](task, stopped, mark)
 
-    def _finishes_copy(self, task: PtraceTask, hook: Hook) -> bool:
+    def _finishes_copy(self, task: PtraceTask, hook: Hook, mark: Mark) -> bool:
         """Step a task out of a relocated instruction that it is in the middle of, before anything else.
 
-        Without it a signal handler would run in between, and return to the breakpoint.
+        Without it a signal handler would run in between, and return to the breakpoint. A system call is
+        not made first, since the signal may be what is to end it; that its handler returns to the
+        breakpoint is remembered.
         """
-        info = task.signal
-        if info is None:
+        info, copy = task.signal, task.out_of_line
+        if info is None or copy is None:
             return False
-        if hook is Hook.GET_SIGNAL and info.number not in _FAULTS:
+        if hook is Hook.GET_SIGNAL and info.number not in signals.FAULTS:
+            if copy.code.is_syscall:
+                task.returns_to = mark.pc, task.registers.sp
+                return False
             task.deferred.append(info)
         elif hook is not Hook.TRAP or info.code == signals.SI_KERNEL:
+            return False
+        elif task.step != Resume.RESUME and task.registers.pc == copy.slot.address:
+            # One round of a repeated string instruction, which is a step.
             return False
         self.resume(task, ptrace.SINGLESTEP, internal=True)
         return True
@@ -188,7 +197,7 @@ class PtraceBackend(Resuming):
             if again.departure is not None:
                 self.depart(task, again.departure)
                 return
-        if mark is not None and shown.number in _FAULTS and shown.address in task.left_copy:
+        if mark is not None and shown.number in signals.FAULTS and shown.address in task.left_copy:
             shown.address = mark.pc
         interruption.note_broken_call(task)
         self.core.get_signal(task, shown)

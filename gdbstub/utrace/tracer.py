@@ -310,8 +310,9 @@ class Tracer:
     def _collect(self) -> None:
         self._children.clear()
         self._run_backlog()
-        for tid, status in collect():
-            self.backend.dispatch(tid, status)
+        # All in the backlog: whoever looks for a task's next stop has to know what has been collected.
+        self.backend.backlog += collect()
+        self._run_backlog()
         self._children.expect()
         self._run_backlog()
 
