@@ -24,6 +24,9 @@ from servers import OURS, PEER, Server
 
 HERE = Path(__file__).parent
 LIMIT = 1.5
+"""The ratio above which a measurement is marked as slow."""
+START_LIMIT = 0.15
+"""Seconds; the start of an interpreter is not compared with gdbserver's."""
 Measurement = Callable[[str, Path], float]
 """(server, workload) -> seconds for one unit of work."""
 
@@ -206,7 +209,8 @@ def report(name: str, program: Path, arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({"name": name, "ours": mine, "gdbserver": theirs, "ratio": mine / theirs}))
     else:
-        mark = "" if mine / theirs <= LIMIT else "  slow"
+        slow = mine > START_LIMIT if name == "start" else mine / theirs > LIMIT
+        mark = "  slow" if slow else ""
         print(f"{title:34}{duration(mine):>14}{duration(theirs):>14}{mine / theirs:>9.2f}{mark}", flush=True)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gdbstub.linux.siginfo import SigInfo
     from gdbstub.linux.spawn import Launch
     from gdbstub.utrace.actions import HOLD, RESUMED, Attach, Follow, Resume, Signal, Syscall
+    from gdbstub.utrace.breakpoints import Breakpoint
     from gdbstub.utrace.control import (
         attach,
         barrier,
@@ -48,14 +49,16 @@ if TYPE_CHECKING:
         UtraceError,
     )
     from gdbstub.utrace.events import Event, Jctl
-    from gdbstub.utrace.syscall import current_syscall
-    from gdbstub.utrace.task import Disposition, Process, Task
+    from gdbstub.utrace.syscall import SyscallEntry, SyscallExit, current_syscall
+    from gdbstub.utrace.task import Disposition, Process, Program, Task
     from gdbstub.utrace.tracer import LaunchFailed, Tracer
+    from gdbstub.utrace.watchpoints import Watchpoint
 
 __all__ = [
     "HOLD",
     "RESUMED",
     "Attach",
+    "Breakpoint",
     "Disposition",
     "Engine",
     "Event",
@@ -73,15 +76,19 @@ __all__ = [
     "NotPermitted",
     "NotSupported",
     "Process",
+    "Program",
     "Resume",
     "Running",
     "SigInfo",
     "Signal",
     "Syscall",
+    "SyscallEntry",
+    "SyscallExit",
     "Task",
     "TooLate",
     "Tracer",
     "UtraceError",
+    "Watchpoint",
     "attach",
     "barrier",
     "control",
@@ -94,6 +101,7 @@ __all__ = [
 
 _HOMES = {
     "gdbstub.utrace.actions": ("HOLD", "RESUMED", "Attach", "Follow", "Resume", "Signal", "Syscall"),
+    "gdbstub.utrace.breakpoints": ("Breakpoint",),
     "gdbstub.utrace.control": (
         "attach",
         "barrier",
@@ -105,9 +113,10 @@ _HOMES = {
     ),
     "gdbstub.utrace.engine": ("Engine",),
     "gdbstub.utrace.events": ("Event", "Jctl"),
-    "gdbstub.utrace.syscall": ("current_syscall",),
-    "gdbstub.utrace.task": ("Disposition", "Process", "Task"),
+    "gdbstub.utrace.syscall": ("SyscallEntry", "SyscallExit", "current_syscall"),
+    "gdbstub.utrace.task": ("Disposition", "Process", "Program", "Task"),
     "gdbstub.utrace.tracer": ("LaunchFailed", "Tracer"),
+    "gdbstub.utrace.watchpoints": ("Watchpoint",),
     "gdbstub.linux.siginfo": ("SigInfo",),
     "gdbstub.linux.spawn": ("Launch",),
 }

@@ -9,6 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Runs are alike, on a busy machine too; `--hypothesis-profile=default` looks further.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.load_profile("repeatable")
 
 PROGRAMS = Path(__file__).parent / "programs"
 Build = Callable[..., Path]

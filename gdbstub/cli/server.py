@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from gdbstub.hub.server import GdbServer
     from gdbstub.rsp.session import Log
     from gdbstub.target.live.target import LiveTarget
+
+_ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
@@ -52,9 +55,17 @@ def _serve(arguments: Arguments, address: Address) -> int:
     from gdbstub.target.live.target import LiveTarget
     from gdbstub.utrace.tracer import Tracer
 
-    descriptors = use_standard_io() if isinstance(address, StandardIo) else None
-    listener = None if isinstance(address, StandardIo) else Listener(address)
-    with Tracer() as tracer:
+    with contextlib.ExitStack() as at_end:
+        terminal = at_end.enter_context(_Terminal())
+        left_running: list[int] = []
+        at_end.callback(_wait_for, left_running)
+        log_output = _log_output(arguments)
+        descriptors = use_standard_io() if isinstance(address, StandardIo) else None
+        listener = None
+        if not isinstance(address, StandardIo):
+            listener = Listener(address)
+            at_end.callback(listener.close)
+        tracer = at_end.enter_context(Tracer())
         target = LiveTarget(tracer)
         server = GdbServer(
             tracer,
@@ -65,18 +76,28 @@ def _serve(arguments: Arguments, address: Address) -> int:
             disabled=arguments.disabled,
         )
         _end_on_signals(server)
-        with _Terminal() as terminal:
-            _start(arguments, target, terminal)
-            server.log = _packet_log(arguments, server)
-            if isinstance(address, TcpAddress) and not address.host_given:
-                _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
-            if listener is not None:
-                server.listen(listener)
-            if descriptors is not None:
-                _say("Remote debugging using stdio")
-                server.serve(*descriptors)
-            server.run()
+        _start(arguments, target, terminal)
+        server.log = _packet_log(arguments, server, log_output)
+        if isinstance(address, TcpAddress) and not address.host_given:
+            _say("Only this machine can connect; to let others, name an address (0.0.0.0 for all).")
+        if listener is not None:
+            server.listen(listener)
+        if descriptors is not None:
+            _say("Remote debugging using stdio")
+            server.serve(*descriptors)
+        server.run()
+        left_running += server.left_running
     return 0
+
+
+def _wait_for(started: Sequence[int]) -> None:
+    """Stay until programs that were let go have ended: the shell must not take their terminal before."""
+    for number in _ENDING if started else ():
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    for pid in started:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
 def _start(arguments: Arguments, target: LiveTarget, terminal: _Terminal) -> None:
@@ -125,18 +146,24 @@ class _Terminal:
 
 def _end_on_signals(server: GdbServer) -> None:
     """End in order on SIGTERM, SIGINT and SIGHUP: what was started is killed, the rest let go unharmed."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in _ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda number, frame: server.end())
 
 
-def _packet_log(arguments: Arguments, server: GdbServer) -> Log:
+def _log_output(arguments: Arguments) -> TextIO:
+    if arguments.debug_file is None:
+        return sys.stderr
+    try:
+        return open(arguments.debug_file, "w")
+    except OSError as error:
+        raise OSError(error.errno, f"Cannot open {arguments.debug_file}: {error.strerror}") from None
+
+
+def _packet_log(arguments: Arguments, server: GdbServer, output: TextIO) -> Log:
     """Print what travels and what happens, while that is wanted."""
     server.options.remote_debug = arguments.debug
     server.options.timestamps = arguments.timestamps
-    output: TextIO = sys.stderr
-    if arguments.debug_file is not None:
-        output = open(arguments.debug_file, "w")  # noqa: SIM115 - open until the end
     arrows = {"client": "<-", "server": "->", "notification": "->%", "interrupt": "<- ^C", "event": "--"}
 
     def log(direction: str, packet: bytes) -> None:

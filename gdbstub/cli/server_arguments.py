@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-USAGE = """\
+SYNOPSIS = """\
 Usage:	gdbstub-server [OPTIONS] COMM PROG [ARGS ...]
 	gdbstub-server [OPTIONS] --attach COMM PID
 	gdbstub-server [OPTIONS] --multi COMM
-
+"""
+USAGE = f"""{SYNOPSIS}
 COMM is where to listen for a debugger: HOST:PORT or :PORT (this machine only;
 write 0.0.0.0:PORT for all), the path of a unix socket (with a slash in it),
 or '-' or 'stdio' for standard input and output.
@@ -43,11 +44,19 @@ Disableable packets:
   qfThreadInfo\tThread listing
   Tthread     \tPassing the thread specifier in the T stop reply packet
   threads     \tAll of the above
+  T           \tAll 'T' packets
 """
 
 
 class BadArguments(ValueError):
     """A command line that cannot be; the text says why."""
+
+
+class BadUsage(BadArguments):
+    """Words that are missing, or are not where they belong; the text goes on with how it is done."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}\n{SYNOPSIS}".rstrip())
 
 
 @dataclass
@@ -86,7 +95,7 @@ def parse(words: Sequence[str]) -> Arguments:
         if found.print_and_end:
             return found
     if not rest:
-        raise BadArguments("no place to listen at is given")
+        raise BadUsage("no place to listen at is given")
     found.address = rest.pop(0)
     if rest and rest[0] == "--attach":
         attaching = True
@@ -96,7 +105,7 @@ def parse(words: Sequence[str]) -> Arguments:
     else:
         found.program = rest
         if not rest and not found.multi:
-            raise BadArguments("no program is given")
+            raise BadUsage("no program is given")
     return found
 
 
@@ -159,12 +168,12 @@ def _disabled(value: str) -> frozenset[str]:
 
 def _wrapper(rest: list[str]) -> tuple[list[str], list[str]]:
     if "--" not in rest or rest[0] == "--":
-        raise BadArguments("--wrapper takes a command and then --")
+        raise BadUsage("--wrapper takes a command and then --")
     end = rest.index("--")
     return rest[:end], rest[end + 1 :]
 
 
 def _pid(rest: list[str]) -> int:
     if len(rest) != 1 or not rest[0].isascii() or not rest[0].isdigit():
-        raise BadArguments("--attach takes one process id")
+        raise BadUsage("--attach takes one process id")
     return int(rest[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import stat
 from dataclasses import dataclass
 
 _BACKLOG = 16
@@ -87,11 +88,12 @@ class Listener:
         return connection.detach(), f"Remote debugging from host {peer[0]}, port {peer[1]}"
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; a socket's path, which somebody else may take next, goes once."""
         self._socket.close()
-        if self._path is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(self._path)
+        path, self._path = self._path, None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
 
 
 def _listen_tcp(address: TcpAddress) -> socket.socket:
@@ -101,6 +103,8 @@ def _listen_tcp(address: TcpAddress) -> socket.socket:
         )
     except socket.gaierror as error:
         raise OSError(0, f"{address.host}: cannot resolve name: {error.strerror}") from None
+    except UnicodeError:
+        raise OSError(0, f"{address.host}: cannot resolve name: no name of a host") from None
     problem: OSError | None = None
     for family, kind, protocol, _, place in candidates:
         listening = socket.socket(family, kind, protocol)
@@ -135,6 +139,11 @@ def _listen_unix(path: str) -> socket.socket:
 
 def _is_stale(path: str) -> bool:
     """Whether a path is a socket that nobody listens at."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return False
+    except OSError:
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:
             probe.connect(path)

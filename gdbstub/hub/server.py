@@ -40,14 +40,17 @@ class GdbServer:
         self.once = once
         self.extended = extended
         self.disabled = disabled
-        self.options = Options(log_events=self._log_events)
+        self.options = Options(log_events=self._log_events, console=_print)
         self.log: Log = lambda direction, packet: None
         self.ended = False
         self._hook_log: HookLog | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
         self._session: Session | None = None
+        self.left_running: list[int] = []
+        """Outside of extended mode: what was started and the client let go; its end is to be waited for."""
         tracer.on_gone.append(self._process_gone)
+        target.on_detached = self._detached
 
     def listen(self, listener: Listener) -> None:
         """Take clients from a listener, one after the other."""
@@ -66,11 +69,22 @@ class GdbServer:
         self._connection, self._session = connection, session
 
     def run(self) -> None:
-        """Serve until the end."""
+        """Serve until the end. What was started and is still there is killed when the tracer closes."""
         self.tracer.run_until(lambda: self.ended)
+        debugged = [self.tracer.processes[pid] for pid in self.target.processes()]
+        started = [str(process.pid) for process in debugged if process.launched]
+        if started:
+            self.say(f"Killing process(es): {' '.join(started)}")
+        for process in debugged:
+            if not process.launched:
+                self.say(f"Detaching from process {process.pid}")
 
     def end(self) -> None:
-        """Serve no more."""
+        """Serve no more, and wait for nothing."""
+        self.left_running.clear()
+        self._finish()
+
+    def _finish(self) -> None:
         self.ended = True
         self.tracer.wake()
 
@@ -97,7 +111,7 @@ class GdbServer:
             or self._listener is None
             or not (self.extended or self.target.processes())
         ):
-            self.end()
+            self._finish()
             return
         self.say("Remote side has terminated connection.  GDBserver will reopen the connection.")
         self.listen(self._listener)
@@ -112,14 +126,25 @@ class GdbServer:
                 lambda hook, task: self.log("event", f"{task.process.pid}.{task.tid} {hook}".encode()),
             )
 
+    def _detached(self, process: Process) -> None:
+        self.say(f"Detaching from process {process.pid}")
+        extended = self.extended or (self._session is not None and self._session.extended)
+        if process.launched and not extended:
+            self.left_running.append(process.pid)
+
     def _process_gone(self, process: Process) -> None:
         outcome = process.outcome
-        if outcome is None:
-            self.say(f"Detaching from process {process.pid}")
-        elif isinstance(outcome, Exited):
+        if outcome is None or (self.ended and process.launched):
+            return
+        if isinstance(outcome, Exited):
             self.say(f"\nChild exited with status {outcome.code}")
         else:
             self.say(f"\nChild terminated with signal = {outcome.signal:#x} ({signals.name(outcome.signal)})")
+
+
+def _print(text: str) -> None:
+    """What programs are made to print goes where gdbserver prints it, at once."""
+    print(text, end="", flush=True)
 
 
 def use_standard_io() -> tuple[int, int]:

@@ -14,6 +14,8 @@ def explain(pid: int, error: OSError) -> str:
     """One line on why seizing `pid` failed with `error`."""
     if isinstance(error, ProcessLookupError):
         return f"Cannot attach to process {pid}: no such process"
+    if pid == os.getpid():
+        return f"Cannot attach to process {pid}: it is this debugger itself"
     try:
         fields = procfs.status(pid)
         tracer = int(fields["TracerPid"])

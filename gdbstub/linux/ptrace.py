@@ -12,6 +12,7 @@ import struct
 from typing import NamedTuple
 
 from gdbstub.linux.libc import quick
+from gdbstub.linux.siginfo import SIGINFO_SIZE
 
 PEEKUSER, POKEUSER = 3, 6
 CONT, KILL, SINGLESTEP, SYSCALL, SINGLEBLOCK = 7, 8, 9, 24, 33
@@ -31,8 +32,6 @@ EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_VFORK_DONE, EVENT_EXIT =
 EVENT_STOP = 128
 
 SYSCALL_INFO_ENTRY, SYSCALL_INFO_EXIT, SYSCALL_INFO_SECCOMP = 1, 2, 3
-
-SIGINFO_SIZE = 128
 
 _ptrace = quick.ptrace
 _ptrace.restype = ctypes.c_long

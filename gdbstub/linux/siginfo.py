@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 
-from gdbstub.linux.ptrace import SIGINFO_SIZE
+SIGINFO_SIZE = 128
 
 HEAD = struct.Struct("<iii4x")
 """si_signo, si_errno, si_code."""

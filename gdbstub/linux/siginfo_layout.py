@@ -21,7 +21,7 @@ from construct import (
     Switch,
 )
 
-from gdbstub.linux.ptrace import SIGINFO_SIZE
+from gdbstub.linux.siginfo import SIGINFO_SIZE
 
 _TIMER, _POLL_SIGNAL, _CHILD_SIGNAL, _SYS_SIGNAL = -2, 29, 17, 31
 _FAULTS = (4, 5, 7, 8, 11)

@@ -9,6 +9,10 @@ from typing import NamedTuple
 WALL = 0x40000000
 """__WALL: children of every kind, threads included (linux/wait.h)."""
 
+_OF_THIS_THREAD_S_TRACEES = -0x80000000 | 0x20000000
+"""__WCLONE | __WNOTHREAD: what this thread traces, and none of our own children that it does not trace
+(kernel/exit.c, eligible_child).
+"""
 _POLL_INTERVAL = 0.0002
 
 
@@ -45,19 +49,28 @@ def decode(status: int) -> Exited | Killed | Stopped:
 
 
 def collect() -> list[tuple[int, int]]:
-    """All (thread id, status) that wait now, in the kernel's order; an empty list when there are none.
+    """All (thread id, status) of this thread's tracees that wait now, in the kernel's order.
 
-    All are taken before any is acted on, so that one busy thread cannot keep the others waiting.
+    All are taken before any is acted on, so that one busy thread cannot keep the others waiting. Children
+    that are not traced are left to whoever started them.
     """
     found: list[tuple[int, int]] = []
     while True:
         try:
-            tid, status = os.waitpid(-1, WALL | os.WNOHANG)
+            tid, status = os.waitpid(-1, _OF_THIS_THREAD_S_TRACEES | os.WNOHANG)
         except ChildProcessError:
             return found
         if tid == 0:
             return found
         found.append((tid, status))
+
+
+def has_ended(pid: int) -> bool:
+    """Whether an untraced child has ended, in which case it has been collected; True if it is not ours."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def wait_for(tid: int, patience: float | None = None) -> int | None:

@@ -124,8 +124,8 @@ class AgentExpression:
                     position = step.operand
             elif step.name == _PRINTF:
                 del stack[-2:]
-                values = stack[len(stack) - step.arguments :]
-                del stack[len(stack) - step.arguments :]
+                # The first argument was pushed last (gdb's ax-gdb.c, gen_printf).
+                values = [stack.pop() for _ in range(step.arguments)]
                 console(format_printf(step.text, values, state))
             else:
                 _execute(step, stack, state)
@@ -148,7 +148,7 @@ def _execute(step: _Step, stack: list[int], state: MachineState) -> None:
         case "bit_not":
             stack.append(~stack.pop() & _MASK)
         case "ext":
-            stack.append(signed(stack.pop(), step.operand) & _MASK)
+            stack.append(signed(stack.pop(), min(step.operand, 64)) & _MASK)
         case "zero_ext":
             stack.append(stack.pop() & (1 << step.operand) - 1)
         case "dup":
@@ -160,7 +160,7 @@ def _execute(step: _Step, stack: list[int], state: MachineState) -> None:
         case "pick":
             stack.append(stack[-1 - step.operand])
         case "rot":
-            stack[-3:] = stack[-2:] + stack[-3:-2]
+            stack[-3:] = stack[-1:] + stack[-3:-1]
         case "ref8" | "ref16" | "ref32" | "ref64":
             length = int(step.name[3:]) // 8
             stack.append(int.from_bytes(state.memory(stack.pop(), length), "little"))
@@ -214,8 +214,8 @@ def _decode(code: bytes) -> dict[int, _Step]:
             if len(text) < length or not text.endswith(b"\0"):
                 raise BadExpression("a format is cut short")
             text, position = text[:-1], position + length
-        elif instruction.name in ("ext", "zero_ext") and not 0 < value <= 64:
-            raise BadExpression("a width is not between 1 and 64 bits")
+        elif instruction.name in ("ext", "zero_ext") and not value:
+            raise BadExpression("a width of no bits")
         steps[start] = _Step(instruction.name, value, position, text, arguments)
     return steps
 

@@ -12,6 +12,9 @@ _DIRECTIVE = re.compile(
     rb"(?P<length>hh|h|ll|l|z|j|t|L)?(?P<kind>[a-zA-Z%])"
 )
 _BITS = {b"hh": 8, b"h": 16, b"l": 64, b"ll": 64, b"z": 64, b"j": 64, b"t": 64}
+_ESCAPE = re.compile(rb"\\([\\abefnrtv\"'])")
+_ESCAPED = dict(zip(b"abefnrtv", b"\a\b\x1b\f\n\r\t\v", strict=True))
+"""The client sends backslash escapes as its user wrote them (gdbsupport/format.cc)."""
 _LONGEST_STRING = 4096
 _WIDEST = 4096
 
@@ -28,13 +31,23 @@ def format_printf(template: bytes, values: Sequence[int], state: MachineState) -
             return match.group()
         return _directive(match, remaining.pop(0), state)
 
-    return _DIRECTIVE.sub(substitute, template).decode(errors="replace")
+    return _DIRECTIVE.sub(substitute, _unescape(template)).decode(errors="replace")
+
+
+def _unescape(template: bytes) -> bytes:
+    return _ESCAPE.sub(lambda match: bytes([_ESCAPED.get(match[1][0], match[1][0])]), template)
 
 
 def _directive(match: re.Match[bytes], value: int, state: MachineState) -> bytes:
     kind = match["kind"]
     width = min(int(match["width"] or 0), _WIDEST)
-    layout = b"%" + match["flags"] + (b"%d" % width if width else b"") + (match["precision"] or b"")
+    flags = match["flags"]
+    if match["precision"] is not None:
+        # As in C, a number with a precision is not filled up with zeros.
+        flags = flags.replace(b"0", b"")
+    layout = b"%" + flags + (b"%d" % width if width else b"")
+    if match["precision"] is not None:
+        layout += b".%d" % min(int(match["precision"][1:] or 0), _WIDEST)
     bits = _BITS.get(match["length"] or b"", 32)
     if kind == b"s":
         return (layout + b"s") % _string(value, state)

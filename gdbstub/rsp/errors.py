@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_PLAIN = bytes.maketrans(b"#$*}", b"    ")
+"""What would end a packet, or mean a run or an escape, has no place in text."""
+
 
 class PacketError(Exception):
     """A request that gets an error reply."""
@@ -16,7 +19,7 @@ class PacketError(Exception):
     def reply(self, with_text: bool) -> bytes:
         """`Enn`, or for a client that understands it `E.text`."""
         if with_text:
-            return b"E." + str(self).encode(errors="replace").replace(b"#", b" ").replace(b"$", b" ")
+            return b"E." + str(self).encode(errors="replace").translate(_PLAIN)
         return b"E%02x" % self.code
 
 

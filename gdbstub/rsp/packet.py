@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import zlib
+from binascii import unhexlify
 from collections.abc import Iterator
 from enum import Enum, auto
 
 INTERRUPT_CHARACTER = 0x03
-_ESCAPE = 0x7D
+_ESCAPED = re.compile(rb"\}(.?)", re.DOTALL)
 _ESCAPE_XOR = 0x20
 _CHECKSUM_BLOCK = 256
 """The longest block whose byte sum zlib's Adler-32 cannot wrap (its modulus is 65521)."""
@@ -82,14 +84,13 @@ def unescape(data: bytes) -> bytes:
     """Binary data out of a packet. Raises ValueError for a lone escape character at the end."""
     if b"}" not in data:
         return data
-    first, *rest = data.split(b"}")
-    parts = bytearray(first)
-    for part in rest:
-        if not part:
-            raise ValueError("an escape character at the end")
-        parts.append(part[0] ^ _ESCAPE_XOR)
-        parts += part[1:]
-    return bytes(parts)
+    return _ESCAPED.sub(_unescape_one, data)
+
+
+def _unescape_one(match: re.Match[bytes]) -> bytes:
+    if not match[1]:
+        raise ValueError("an escape character at the end")
+    return bytes([match[1][0] ^ _ESCAPE_XOR])
 
 
 class PacketReader:
@@ -99,6 +100,8 @@ class PacketReader:
         """`longest`: bytes of the longest packet; a longer one is dropped."""
         self._longest = longest
         self._buffer = bytearray()
+        self._dropping = False
+        """Inside of a packet that was too long: its bytes are not what they would be between packets."""
 
     def feed(self, data: bytes) -> Iterator[bytes | Token]:
         """Payloads of intact packets, and what else there is, in order."""
@@ -109,17 +112,21 @@ class PacketReader:
             character = buffer[position]
             if character != 0x24:
                 position += 1
-                if character == 0x2B:
+                if self._dropping:
+                    self._dropping = character != 0x23
+                elif character == 0x2B:
                     yield Token.ACK
                 elif character == 0x2D:
                     yield Token.NACK
                 elif character == INTERRUPT_CHARACTER:
                     yield Token.INTERRUPT
                 continue
+            self._dropping = False
             end = buffer.find(b"#", position)
             if end < 0 or end + 2 >= len(buffer):
                 if len(buffer) - position > self._longest + 4:
                     position = len(buffer)
+                    self._dropping = end < 0
                     yield Token.OVERFLOW
                 break
             token = _check(bytes(buffer[position + 1 : end]), bytes(buffer[end + 1 : end + 3]))
@@ -134,7 +141,7 @@ def _check(data: bytes, digits: bytes) -> bytes | Token:
     if restarted:
         data = rest
     try:
-        expected = int(digits, 16)
+        expected = unhexlify(digits)[0]
     except ValueError:
         return Token.BAD_CHECKSUM
     return data if checksum(data) == expected else Token.BAD_CHECKSUM

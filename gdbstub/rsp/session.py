@@ -33,12 +33,14 @@ Log = Callable[[str, bytes], None]
 
 @dataclass
 class Options:
-    """What `monitor set` changes; it outlives a connection."""
+    """What outlives a connection: what `monitor set` changes, and where the program's debugger prints."""
 
     remote_debug: bool = False
     timestamps: bool = False
     log_events: Callable[[bool], None] = lambda wanted: None
     """Begin or end a log of what happens to the programs."""
+    console: Callable[[str], object] = lambda text: None
+    """Gets what the commands of breakpoints print."""
 
 
 class Session:

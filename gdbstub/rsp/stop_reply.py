@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from binascii import hexlify
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -65,17 +66,16 @@ class StopReplies:
             return b"S" + head
         reason = _REASONS.get(type(stop))
         parts = [b"T" + head, b"" if reason is None else reason(session, stop)]
-        try:
+        with contextlib.suppress(TargetError):
             for number, contents in session.target.read_expedited(stop.thread):
                 parts.append(b"%02x:%b;" % (number, hexlify(contents)))
-        except TargetError:
-            parts.append(b"")
         if "Tthread" not in session.disabled:
             parts.append(b"thread:%b;" % format_thread(stop.thread, session.multiprocess))
         if session.has(interfaces.ThreadDetails):
-            core = session.target_as(interfaces.ThreadDetails).thread_core(stop.thread)
-            if core is not None:
-                parts.append(b"core:%x;" % core)
+            with contextlib.suppress(TargetError):
+                core = session.target_as(interfaces.ThreadDetails).thread_core(stop.thread)
+                if core is not None:
+                    parts.append(b"core:%x;" % core)
         return b"".join(parts)
 
 

@@ -167,11 +167,13 @@ class Processes(ABC):
 
     @abstractmethod
     def attach(self, pid: int) -> None:
-        """Debug a running process; its threads come to a stop that is queued."""
+        """Debug a running process. Its threads stand still; in non-stop mode each one's stop is queued, else
+        that of the first thread counts as told.
+        """
 
     @abstractmethod
     def run(self, arguments: Sequence[str]) -> None:
-        """Start a program; its first stop, at the first instruction, is queued."""
+        """Start a program. It stands still at its first instruction; that stop counts as told."""
 
     @abstractmethod
     def kill(self, pid: int) -> None:

@@ -5,6 +5,7 @@ All are plain and frozen; none refers to a packet or to a task.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -174,6 +175,10 @@ class MachineState(Protocol):
         """Memory. Raises OSError where there is none."""
 
 
+EVALUATION_FAILURES = (ArithmeticError, LookupError, OSError)
+"""How conditions and commands fail, besides what a MachineState raises: by having no value."""
+
+
 class BreakpointCommand(NamedTuple):
     """Something to be done at each hit instead of stopping."""
 
@@ -192,6 +197,26 @@ class BreakpointRequest:
     conditions: tuple[Callable[[MachineState], bool], ...] = ()
     """Stop only if one of them is true or raises."""
     commands: tuple[BreakpointCommand, ...] = ()
+
+    def stops(self, state: MachineState) -> bool:
+        """Whether a hit is a stop for the client.
+
+        One true or failing condition of several suffices. Commands are run instead of stopping; the client
+        that they are for does not wait for anything, so one that fails ends and is not told.
+        """
+        if self.conditions and not any(_holds(condition, state) for condition in self.conditions):
+            return False
+        for command in self.commands:
+            with contextlib.suppress(*EVALUATION_FAILURES):
+                command.run(state)
+        return not self.commands
+
+
+def _holds(condition: Callable[[MachineState], bool], state: MachineState) -> bool:
+    try:
+        return bool(condition(state))
+    except EVALUATION_FAILURES:
+        return True
 
 
 class TargetError(Exception):

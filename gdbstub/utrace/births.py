@@ -41,6 +41,12 @@ def seize_all(pid: int, options: int) -> list[int]:
     A thread cloned by one that is seized already is traced from birth and announced by its parent.
     Raises NoTask or NotPermitted, whose text says why.
     """
+    try:
+        leader = procfs.thread_group(pid)
+    except ProcessLookupError as error:
+        raise NoTask(explain(pid, error)) from None
+    if leader != pid:
+        raise NotPermitted(f"Cannot attach to process {pid}: it is a thread of process {leader}")
     seized: list[int] = []
     tried: set[int] = set()
     while True:

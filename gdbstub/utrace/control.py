@@ -122,10 +122,9 @@ def raise_event(task: Task, event: int, payload: object = None) -> None:
         raise Invalid(f"event {event:#x} is not registered")
     if task.dead:
         raise NoTask(f"task {task.tid} has ended")
-    if not task.mask & event:
+    if not any(each.mask & event and not each.detached for each in task.attachments):
         return
     task.raised.append((event, payload))
-    core.owe(task, Resume.REPORT)
     if task.stop is None:
         core.backend.request_stop(task, interrupt=False)
 

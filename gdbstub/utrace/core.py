@@ -5,21 +5,45 @@ back end brings the task to a stop and calls a `report_*` hook; the hook starts 
 generator that reads like the kernel's code and yields where the task would sleep. When the last hold goes,
 the flow goes on; when it ends, its `Departure` tells the back end how the task leaves.
 
-Differences from the kernel, all on purpose:
+Differences from the kernel, all on purpose, by names that the reference model of the tests uses too:
 
-* `report` says one about report_quiesce.
-* No task returns to user mode while any engine holds it. (The kernel overlooks a hold asked for by an
-  engine without QUIESCE if no other engine has QUIESCE.)
-* Attaching one engine object twice to a task is refused with EEXIST: the object is its identity.
-* Calls and callbacks are serialized, so nothing has to wait for a running callback: `set_events` and
-  DETACH never answer EINPROGRESS, and `barrier` never waits.
-* INTERRUPT as an answer to report_quiesce makes a report to report_signal, as the header's text promises.
+* identity: one engine object is on a task once; attaching it again is refused with EEXIST.
+* following: engines can be attached to new tasks by themselves (`Follow`), before anybody hears of the task.
+* masks: they narrow at once, not at the next reset.
+* serialized: callbacks run one at a time and nothing beside them, so `set_events` and DETACH never answer
+  EINPROGRESS and `barrier` never waits. Tasks that a callback wakes go on after it.
+* detach: an engine that leaves is unlinked at once, or at the end of the pass that runs.
+* dead first: `control` of a dead task answers ESRCH even where a live one would answer EINVAL.
+* failure: an engine that raises from a callback is detached from all its tasks.
+* operations: a signal or system call action counts only from report_signal and report_syscall_entry, so what
+  earlier engines chose outlives an answer to report_quiesce; one that is undefined fails its engine.
+* none: None as an answer means RESUME and leaves the action to the others.
+* holds: no task returns to user mode while any engine holds it. (The kernel overlooks holds at a signal's
+  delivery, and those of engines without QUIESCE if no other engine has QUIESCE.)
+* vfork hold: it keeps what other engines asked for.
+* exit code: it cannot be changed.
+* sigkill: a killed task does not go on from where it was held, but comes up again at its end.
+* interrupt: INTERRUPT as an answer to report_quiesce makes a report to report_signal, as the header promises.
+* pending attach: alone it neither enters the signal path nor ends a step.
+* reports after signals: a REPORT owed when the signals are done comes as report_quiesce(0).
+* blank siginfo: each report without a signal starts with one.
+* disposition: the process's own stands in for return_ka, ptrace having no other.
+* held-back signals: the task leaves at once for them to go back to the queue, all that are in hand.
+* bogus signals: a number beyond 0x7f stays as it is.
+* steps: a step belongs to the engines that asked for it. It goes on, and is reported to them, when another
+  engine is asked about a breakpoint or an extension event, or lets its own hold go.
+* stop and step: a step asked for at a stopping or deadly signal is begun with the departure.
+* extension events: breakpoints, watchpoints and finished steps are reported to those whose they are; what
+  is registered at run time and raised (`control.raise_event`), to all that want it, before anything else is
+  reported on the way to user mode.
+* rounds: a task leaves after 1000 reports at one stop, whatever else is asked for.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.utrace import flows
@@ -32,6 +56,7 @@ from gdbstub.utrace.syscall import SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Flow, Program, Task
 
 _RESUME, _REPORT, _INTERRUPT = int(Resume.RESUME), int(Resume.REPORT), int(Resume.INTERRUPT)
+_STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
 _CLONE_VFORK = 0x4000
 
 
@@ -41,7 +66,8 @@ class Utrace:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.extensions = ExtensionEvents()
-        self._attachments: dict[Engine, dict[Task, Attachment]] = {}
+        self._attachments: dict[Engine, dict[Attachment, None]] = {}
+        """Of each engine, in the order in which they came."""
         self._busy = False
         """A flow is running: what wakes other tasks has to wait for it."""
         self._to_wake: deque[Task] = deque()
@@ -113,19 +139,30 @@ class Utrace:
             task.stop.alive = False
         task.stop = None
         task.dead = True
-        task.reporting_death = True
-        self.splice(task)
-        report = self.report(task)
-        for attachment in task.attached:
-            if report.quiesce(attachment, Event.DEATH) and attachment.mask & Event.DEATH:
-                callback = attachment.engine.report_death
-                report.apply(attachment, report.ask(attachment, 0, callback, task, group_dead, signal))
-        task.reporting_death = False
-        self.reset(task)
+        with self._undisturbed():
+            task.reporting_death = True
+            self.splice(task)
+            report = self.report(task)
+            for attachment in task.attached:
+                if report.quiesce(attachment, Event.DEATH) and attachment.mask & Event.DEATH:
+                    callback = attachment.engine.report_death
+                    report.apply(attachment, report.ask(attachment, 0, callback, task, group_dead, signal))
+            task.reporting_death = False
+            self.reset(task)
+            if task.reaping:
+                self._report_reap(task)
 
     def release_task(self, task: Task) -> None:
-        """The task's status has been collected: nothing of it is left, and every engine is detached."""
+        """The task's status has been collected: nothing of it is left, and every engine is detached.
+
+        While its death is being reported, that is done first.
+        """
         task.reaping = True
+        if not task.reporting_death:
+            with self._undisturbed():
+                self._report_reap(task)
+
+    def _report_reap(self, task: Task) -> None:
         self.splice(task)
         report = self.report(task)
         for attachment in task.attached:
@@ -143,7 +180,7 @@ class Utrace:
 
     def engine_failed(self, task: Task, engine: Engine, error: Exception) -> None:
         """Detach an engine that raised from everything, and say so."""
-        for attachment in list(self._attachments.get(engine, {}).values()):
+        for attachment in list(self._attachments.get(engine, ())):
             attachment.detached = True
             attachment.hold = False
             if attachment.task is not task:
@@ -174,6 +211,8 @@ class Utrace:
         """Unlink engines that left during a pass."""
         if report.detaches or task.left_meanwhile or not report.wanted:
             self.reset(task)
+            if not task.attachments:
+                report.action = _RESUME
 
     def splice(self, task: Task) -> None:
         """Engines attached since the last pass join at the end."""
@@ -190,13 +229,15 @@ class Utrace:
             task.attached = [attachment for attachment in task.attached if not attachment.detached]
             task.attaching = [attachment for attachment in task.attaching if not attachment.detached]
         task.narrow()
-        for attachment in gone:
-            self._released(attachment)
         if not task.attachments:
             task.pending = _RESUME
             task.raised.clear()
         if task.mask != before and not task.dead:
             self.backend.interests_changed(task)
+        if gone:
+            with self._undisturbed():
+                for attachment in gone:
+                    self._released(attachment)
 
     def detached(self, task: Task) -> None:
         """An attachment was marked detached: unlink it, now or after the callback that runs, and wake the
@@ -209,10 +250,11 @@ class Utrace:
             task.left_meanwhile = True
 
     def stop_stepping(self, task: Task) -> None:
-        """Nobody wants the task to step any more."""
+        """Nobody wants the task to step any more, unless a step has been asked for that is still to begin."""
         task.step = _RESUME
-        for attachment in task.attachments:
-            attachment.step_wanted = False
+        if task.pending not in _STEPS:
+            for attachment in task.attachments:
+                attachment.step_wanted = False
 
     def is_held(self, task: Task) -> bool:
         """Whether any engine holds the task."""
@@ -234,7 +276,7 @@ class Utrace:
             engine.release(task)
         except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
             self.backend.engine_failed(task, engine, error)
-        del self._attachments[engine][task]
+        del self._attachments[engine][attachment]
         engines = task.process.engines
         engines[engine] -= 1
         if not engines[engine]:
@@ -266,6 +308,16 @@ class Utrace:
         finally:
             self._busy = False
 
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Callbacks run one at a time outside of flows, too: tasks that they wake go on afterwards."""
+        busy, self._busy = self._busy, True
+        try:
+            yield
+        finally:
+            self._busy = busy
+        self._drain()
+
     def _advance(self, task: Task) -> None:
         if task.flow is None or (task.held and self.is_held(task)):
             return
@@ -287,8 +339,9 @@ class Utrace:
     def _follow(self, task: Task, child: Task) -> None:
         kind = Follow.THREADS if child.process is task.process else Follow.CHILDREN
         for attachment in list(task.attachments):
-            if attachment.follow & kind and not attachment.detached:
-                self.join(child, attachment.engine, attachment.follow, attachment.mask)
+            engine = attachment.engine
+            if attachment.follow & kind and not attachment.detached and child.attachment(engine) is None:
+                self.join(child, engine, attachment.follow, attachment.mask)
 
     def join(self, task: Task, engine: Engine, follow: Follow, mask: int) -> None:
         """Attach an engine as a process's engines are: with a mask, following, and told of it."""
@@ -297,18 +350,19 @@ class Utrace:
         attachment.mask = mask
         task.narrow()
         self.backend.interests_changed(task)
-        try:
-            engine.attached(task)
-        except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
-            self.engine_failed(task, engine, error)
-            attachment.detached = True
-            self.detached(task)
+        with self._undisturbed():
+            try:
+                engine.attached(task)
+            except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
+                self.engine_failed(task, engine, error)
+                attachment.detached = True
+                self.detached(task)
 
     def link(self, task: Task, engine: Engine) -> Attachment:
         """Put a new attachment on a task, to join at its next pass."""
         attachment = Attachment(engine, task)
         task.attaching.append(attachment)
-        self._attachments.setdefault(engine, {})[task] = attachment
+        self._attachments.setdefault(engine, {})[attachment] = None
         engines = task.process.engines
         engines[engine] = engines.get(engine, 0) + 1
         return attachment

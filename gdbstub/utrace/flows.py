@@ -59,7 +59,12 @@ def classify(number: int, disposition: Disposition) -> tuple[int, Signal]:
 
 def inside_kernel(task: Task) -> Departure:
     """Go on inside the kernel; what is owed is made good at the return to user mode."""
-    return Departure(step=task.step, report=task.pending < _RESUME)
+    return Departure(step=task.step, report=_owes_report(task))
+
+
+def _owes_report(task: Task) -> bool:
+    """Whether something is to be reported before the task runs in user mode."""
+    return task.pending < _RESUME or bool(task.raised)
 
 
 def event(core: Utrace, task: Task, number: int, payload: tuple[Any, ...], stops_here: bool = False) -> Flow:
@@ -106,11 +111,12 @@ def traps(core: Utrace, task: Task, found: Sequence[Trap], signal: SigInfo | Non
     """Extension events at a safe point, told to those named only; then a signal in hand."""
     core.splice(task)
     report = core.report(task)
-    asked: list[Attachment] = []
+    others = _steps_of_others(
+        task, [each for number, _, recipients in found for each in recipients if each.mask & number]
+    )
     for number, payload, recipients in found:
         report.pass_event(number, payload, [each for each in task.attached if each in recipients])
-        asked += recipients
-    _keep_steps_of_others(task, report, asked)
+    _keep_steps(task, report, others)
     yield from _finish_resume(core, task, report)
     return (yield from user_return(core, task, signal))
 
@@ -121,17 +127,32 @@ def _raised(core: Utrace, task: Task) -> Generator[None, None, None]:
     core.splice(task)
     report = core.report(task)
     numbers = 0
+    for number, _ in found:
+        if number in core.extensions:
+            numbers |= number
+    others = _steps_of_others(task, [each for each in task.attached if each.mask & numbers])
     for number, payload in found:
         if number in core.extensions:
             report.pass_event(number, (payload,), task.attached)
-            numbers |= number
-    _keep_steps_of_others(task, report, [each for each in task.attached if each.mask & numbers])
+    _keep_steps(task, report, others)
     yield from _finish_resume(core, task, report)
 
 
-def _keep_steps_of_others(task: Task, report: Report, asked: Sequence[Attachment]) -> None:
-    """An event that was not the end of a step leaves the step to those who were not asked about it."""
-    if task.step != _RESUME and any(each.step_wanted for each in task.attached if each not in asked):
+def _steps_of_others(task: Task, asked: Sequence[Attachment]) -> list[Attachment]:
+    """A step under way ends for those who are asked about something else; whose it still is.
+
+    One that has been asked for and is still to begin is nobody's to end.
+    """
+    if task.step == _RESUME or task.pending in _STEPS:
+        return []
+    for attachment in asked:
+        attachment.step_wanted = False
+    return [attachment for attachment in task.attached if attachment.step_wanted]
+
+
+def _keep_steps(task: Task, report: Report, others: Sequence[Attachment]) -> None:
+    """Leave a step to those who want it and were not asked."""
+    if any(each.step_wanted and not each.detached for each in others):
         report.go_on(task.step)
 
 
@@ -147,13 +168,13 @@ def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow
     for _ in range(_MOST_ROUNDS):
         owed = task.pending < _RESUME
         departure = None
-        if task.pending == _INTERRUPT or (signal is not None and owed):
+        if task.raised:
+            yield from _raised(core, task)
+        elif task.pending == _INTERRUPT or (signal is not None and owed):
             departure = yield from _report_without_signal(core, task, signal)
         elif signal is not None:
             departure = yield from _report_signal(core, task, signal)
             signal = None
-        elif task.raised:
-            yield from _raised(core, task)
         elif owed or task.attaching:
             yield from _quiesce(core, task)
         elif core.is_held(task):
@@ -164,6 +185,7 @@ def user_return(core: Utrace, task: Task, signal: SigInfo | None = None) -> Flow
         if departure is not None:
             return departure
     task.pending = _RESUME
+    task.raised.clear()
     return Departure(step=task.step, signal=signal)
 
 
@@ -230,7 +252,7 @@ def _act(core: Utrace, task: Task, report: Report, info: SigInfo, in_hand: SigIn
         if not requeue:
             return None
         requeue += [in_hand] if in_hand is not None else []
-        return Departure(step=task.step, requeue=requeue, report=task.pending < _RESUME)
+        return Departure(step=task.step, requeue=requeue, report=_owes_report(task))
     handler = action is Signal.DELIVER and _has_handler(task, info)
     if handler and report.action != _RESUME:
         task.pending = _INTERRUPT
@@ -243,18 +265,16 @@ def _act(core: Utrace, task: Task, report: Report, info: SigInfo, in_hand: SigIn
         signal=info,
         signal_action=action,
         handler=handler,
-        report=task.pending < _RESUME,
+        report=_owes_report(task),
         requeue=requeue,
     )
 
 
 def _comes_to_nothing(task: Task, action: Signal, info: SigInfo) -> bool:
     """Whether no signal results: it is dropped, there was none, or the process ignores it."""
-    if action in _NOTHING_TO_DELIVER or not info.number:
-        return True
     if action is not Signal.DELIVER:
-        return False
-    return classify(info.number, task.disposition(info.number))[1] is Signal.IGN
+        return action in _NOTHING_TO_DELIVER
+    return not info.number or classify(info.number, task.disposition(info.number))[1] is Signal.IGN
 
 
 def _has_handler(task: Task, info: SigInfo) -> bool:

@@ -29,10 +29,16 @@ def note_broken_call(task: PtraceTask) -> None:
     if number < 0:
         return
     result = registers.signed(abi.result)
-    if result == -errno.EINTR and not task.may_break_calls:
+    if result == -errno.EINTR and not task.may_break_calls and not task.call_interrupted:
         task.broken_call = BrokenCall(number, registers.pc, registers.sp)
     if result in _RESTARTS or task.broken_call is not None:
         task.restarting_at = registers.pc - abi.instruction_length
+
+
+def accept(task: PtraceTask, stopping: bool) -> None:
+    """A signal is delivered that breaks a call by itself; `stopping`: by stopping the process."""
+    task.broken_call = None
+    task.call_interrupted = stopping
 
 
 def repair(task: PtraceTask) -> None:
@@ -40,6 +46,9 @@ def repair(task: PtraceTask) -> None:
 
     The note is kept while the registers are not those of the stop (a debugger calls a function).
     """
+    if task.call_interrupted:
+        # What continues the process mostly has a stop of its own before user mode.
+        task.call_interrupted = _signal_is_pending(task.tid)
     broken = task.broken_call
     if broken is None:
         return
@@ -57,6 +66,11 @@ def repair(task: PtraceTask) -> None:
         return
     registers[abi.result] = broken.number
     registers.pc = broken.pc - abi.instruction_length
+
+
+def _signal_is_pending(tid: int) -> bool:
+    sets = procfs.signal_sets(tid)
+    return bool((sets["SigPnd"] | sets["ShdPnd"]) & ~sets["SigBlk"])
 
 
 def _interrupting_signal_is_pending(tid: int) -> bool:

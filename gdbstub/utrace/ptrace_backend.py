@@ -158,8 +158,7 @@ class PtraceBackend(Resuming):
         process = task.process
         if task.tid == process.pid and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(process.engines)
-            if not process.engines:
-                self.release(process)
+            process.releasing = not process.engines
         self.core.notify_resume(task)
 
     def _job_stop(self, task: PtraceTask, stopped: Stopped, mark: Mark | None) -> None:
@@ -271,8 +270,7 @@ class PtraceBackend(Resuming):
         task.debug_generation = 0
         task.out_of_line = task.passed = task.broken_call = None
         task.vforking = False
-        if not process.engines:
-            self.release(process)
+        process.releasing = not process.engines
         self.core.report_exec(task, Program(procfs.executable(process.pid), former))
 
     def _exit(self, task: PtraceTask, stopped: Stopped, mark: Mark | None) -> None:

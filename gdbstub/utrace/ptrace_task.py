@@ -47,6 +47,10 @@ class PtraceTask(Task):
         self.may_break_calls = False
         """The interruption was asked for as such: EINTR is what the engine wants."""
         self.broken_call: BrokenCall | None = None
+        self.call_interrupted = False
+        """A signal that stops the process has made its system call fail: what comes before it runs in user
+        mode again has not.
+        """
         self.restarting_at: int | None = None
         """Address of a system call instruction that will be run again because we stopped the task."""
         self.traces_syscalls = False

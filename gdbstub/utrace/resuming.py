@@ -40,6 +40,8 @@ class Resuming:
         self.process_gone = process_gone
         self.backlog: list[tuple[int, int]] = []
         """Wait statuses that were collected out of turn and are still to be acted on."""
+        self.released_children: set[int] = set()
+        """Processes that we started and then let go: nobody else collects them."""
 
     @cached_property
     def block_step(self) -> bool:
@@ -93,8 +95,7 @@ class Resuming:
 
     def _to_user(self, task: PtraceTask, departure: Departure, number: int) -> None:
         traps.load_debug_registers(task)
-        if task.broken_call is not None and not self._interrupts(task, number):
-            interruption.repair(task)
+        self._mend_call(task, number)
         plant = self._plant_to_pass(task, departure)
         copy = None
         if plant is not None:
@@ -133,6 +134,13 @@ class Resuming:
         instructions = task.process.architecture.syscall.instructions
         code = task.process.address_space.read_some(task.registers.pc, len(instructions[0]))
         return code in instructions
+
+    def _mend_call(self, task: PtraceTask, number: int) -> None:
+        """Make a system call again that we broke, unless the signal that is delivered breaks it, too."""
+        if self._interrupts(task, number):
+            interruption.accept(task, stopping=task.disposition(number) is Disposition.DEFAULT)
+        else:
+            interruption.repair(task)
 
     def _interrupts(self, task: PtraceTask, number: int) -> bool:
         """Whether a signal interrupts a system call of an untraced thread: it is caught, or stops."""
@@ -299,14 +307,16 @@ class Resuming:
     def _let_go(self, task: PtraceTask, departure: Departure) -> None:
         process = task.process
         traps.clear_debug_registers(task)
-        interruption.repair(task)
         number = redelivery.deliver(task, departure)
         if departure.signal is not None and task.signal is None:
             signals.send_to_thread(process.pid, task.tid, departure.signal.number)
+        self._mend_call(task, number)
         task.write_back()
         if len(process.tasks) == 1 and process.address_space.processes == [process]:
             process.address_space.breakpoints.clean(())
         ptrace.detach(task.tid, number)
+        if process.launched:
+            self.released_children.add(process.pid)
         task.stop = None
         self.forget(task)
 

@@ -10,14 +10,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gdbstub.linux import ptrace, signals
 from gdbstub.linux.event_loop import ChildSignal, Poller
 from gdbstub.linux.permission import explain
 from gdbstub.linux.procfs import thread_group
 from gdbstub.linux.spawn import Launch, spawn
-from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, wait_for
+from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, has_ended, wait_for
 from gdbstub.utrace import births
 from gdbstub.utrace.engine import Engine
 from gdbstub.utrace.errors import Interrupted, NoTask, NotPermitted
@@ -57,6 +57,10 @@ class Tracer:
         self._poller.add(self._wake_read, self._woken)
         self._soon: deque[Callable[[], None]] = deque()
         self._thread = threading.get_ident()
+        self._calls: set[Future[Any]] = set()
+        """What other threads wait for; under `_calls_lock`, as is `_closed`."""
+        self._calls_lock = threading.Lock()
+        self._closed = False
 
     @property
     def processes(self) -> dict[int, Process]:
@@ -138,6 +142,8 @@ class Tracer:
         for task in tasks:
             if task.reporting is None:
                 self.core.reset(task)
+            else:
+                task.left_meanwhile = True
         for task in tasks:
             self.core.wake(task)
 
@@ -155,6 +161,8 @@ class Tracer:
     def step(self, timeout: float | None = 0) -> None:
         """Wait for at most `timeout` seconds (None: without end) and act on what has happened."""
         self._run_soon()
+        if self._closed:
+            return
         self._poller.poll(0 if self._soon or self.backend.backlog else timeout)
         self._run_backlog()
         self._run_soon()
@@ -224,11 +232,18 @@ class Tracer:
         if threading.get_ident() == self._thread:
             return function()
         future: Future[_Result] = Future()
-        self.post(lambda: _fulfil(future, function))
+        with self._calls_lock:
+            if self._closed:
+                raise Interrupted("the tracer has been closed")
+            self._calls.add(future)
+            self.post(lambda: _fulfil(future, function))
         try:
             return future.result()
         except CancelledError:
             raise Interrupted("the tracer has been closed") from None
+        finally:
+            with self._calls_lock:
+                self._calls.discard(future)
 
     def close(self) -> None:
         """Kill what was launched, let everything else go, and give up the loop."""
@@ -240,6 +255,10 @@ class Tracer:
                     self.leave(process, engine)
                 self.backend.release(process)
         self.settle(lambda: not self.processes, _LAST_PATIENCE)
+        with self._calls_lock:
+            self._closed = True
+            for future in self._calls:
+                future.cancel()
         self._poller.close()
         self._child_signal.close()
         os.close(self._wake_read)
@@ -256,6 +275,8 @@ class Tracer:
         self._run_backlog()
         for tid, status in collect():
             self.backend.dispatch(tid, status)
+        released = self.backend.released_children
+        released.difference_update([pid for pid in released if has_ended(pid)])
         self._run_backlog()
 
     def _run_backlog(self) -> None:
@@ -320,6 +341,8 @@ _LAST_PATIENCE = 10.0
 
 
 def _fulfil(future: Future[_Result], function: Callable[[], _Result]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(function())
     except BaseException as error:  # noqa: BLE001 - handed to the thread that asked

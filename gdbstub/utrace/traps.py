@@ -128,7 +128,12 @@ def load_debug_registers(task: PtraceTask) -> None:
 
 
 def clear_debug_registers(task: PtraceTask) -> None:
-    """Leave nothing in a task's debug registers."""
-    if task.debug_generation:
-        machine = task.process.architecture.debug_registers
-        ptrace.poke_user(task.tid, machine.user_offset + 8 * machine.control, 0)
+    """Leave nothing in a task's debug registers, nor an address that the next tracer would wonder about."""
+    if not task.debug_generation:
+        return
+    machine = task.process.architecture.debug_registers
+    ptrace.poke_user(task.tid, machine.user_offset + 8 * machine.control, 0)
+    for slot in range(machine.slots):
+        offset = machine.user_offset + 8 * slot
+        if ptrace.peek_user(task.tid, offset):
+            ptrace.poke_user(task.tid, offset, 0)

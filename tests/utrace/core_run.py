@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from model_programs import (
     Program,
     Run,
 )
-from reference_terms import CallbackFailed
+from reference_terms import REGISTERED, CallbackFailed, Ev
 from reference_terms import Departure as ModelDeparture
 
 from gdbstub.linux import signals
@@ -47,6 +48,7 @@ _KINDS = {
     "signal": StopKind.SIGNAL,
     "trap": StopKind.TRAP,
     "trap and signal": StopKind.TRAP,
+    "hit": StopKind.TRAP,
 }
 """Where a task stands at each event; else at its return to user mode."""
 
@@ -185,7 +187,9 @@ class CoreRun(Run):
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self.machine = RecordingMachine(self, program.single_step, program.block_step)
-        self.probe = self.machine.core.extensions.register("probe")
+        self.extensions = self.machine.core.extensions
+        for event, name in REGISTERED.items():
+            assert self.extensions.register(name) == event
         self.engines: list[Engine] = [
             (SignalEngine if script.report_signal else ScriptedEngine)(self, index)
             for index, script in enumerate(program.engines)
@@ -220,6 +224,22 @@ class CoreRun(Run):
     def control(self, tid: int, index: int, action: int) -> int:
         return _errno(control.control, self.tasks[tid], self.engines[index], action)
 
+    def raise_event(self, tid: int, index: int, event: int) -> int:
+        return _errno(control.raise_event, self.tasks[tid], event, f"raised for {index}")
+
+    def register(self, name: str) -> int:
+        try:
+            return self.extensions.register(name)
+        except ValueError:
+            return -errno.EEXIST
+
+    def unregister(self, event: int) -> int:
+        try:
+            self.extensions.unregister(event)
+        except KeyError:
+            return -errno.ENOENT
+        return 0
+
     def act(self, action: Outside | Happens) -> None:
         super().act(action)
         self._check_reports_will_come()
@@ -228,7 +248,7 @@ class CoreRun(Run):
         """What is pending of a running task needs a stop that the back end has been asked for."""
         for task in self.tasks.values():
             runs = task.stop is None and not task.dead and not task.job_stopped
-            if runs and task.pending != Resume.RESUME:
+            if runs and (task.raised or task.pending != Resume.RESUME):
                 assert task.stop_requests or self.machine.report_owed.get(task), f"{task} will not report"
 
     def reap(self, tid: int) -> None:
@@ -269,7 +289,7 @@ class CoreRun(Run):
                 core.get_signal(task, SigInfo.make(value))
             case "handler":
                 core.signal_handler(task)
-            case "trap" | "trap and signal":
+            case "trap" | "trap and signal" | "hit":
                 self._trap(task, action)
 
     def _child(self, task: SimulatedTask, flags: int) -> SimulatedTask:
@@ -279,11 +299,11 @@ class CoreRun(Run):
 
     def _trap(self, task: SimulatedTask, action: Happens) -> None:
         found: list[Trap] = []
-        if task.step != Resume.RESUME:
+        if action.what != "hit" and task.step != Resume.RESUME:
             found.append(traps.step_done(cast(PtraceTask, task), self.program.block_step))
         engines = [self.engines[each % len(self.engines)] for each in action.named]
         probed = [each for each in task.attachments if each.engine in engines and not each.detached]
-        found.append((self.probe, ("payload",), probed))
+        found.append((Ev.PROBE, ("payload",), probed))
         signal = SigInfo.make(action.value) if action.what == "trap and signal" else None
         self.machine.core.report_traps(task, found, signal)
 
@@ -320,4 +340,5 @@ class CoreRun(Run):
         if task.dead:
             return (self.state(task.tid), engines)
         step = self.carried_out(task.step)
-        return (self.state(task.tid), self.carried_out(task.pending), step, task.signal_handler, engines)
+        pending = self.carried_out(task.pending)
+        return (self.state(task.tid), pending, step, task.signal_handler, task.raised, engines)

@@ -8,7 +8,7 @@ from reference_terms import MOST_ROUNDS, Act, Attach, Ev, Follow, Sig, Sys
 ALL = sum(
     (
         *(Ev.QUIESCE, Ev.REAP, Ev.CLONE, Ev.EXEC, Ev.EXIT, Ev.DEATH, Ev.SYSCALL_ENTRY, Ev.SYSCALL_EXIT),
-        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE),
+        *(Ev.SIGNAL_ALL, Ev.JCTL, Ev.STEP, Ev.VFORK_DONE, Ev.PROBE, Ev.ALARM, Ev.NOTE),
     )
 )
 
@@ -281,6 +281,24 @@ MORE_CASES: dict[str, Program] = {
             *(join(0, Follow.THREADS), join(1, Follow.THREADS), Happens("clone")),
             *(Happens("exec", task=1), Happens("death", task=1), Happens("reap", task=1)),
         ),
+    ),
+    "it leaves and comes again in one callback": run(
+        Script(
+            EXEC,
+            steps=(Step(None, (Effect("control", 0, Act.DETACH), Effect("attach", 0, Attach.CREATE))),),
+        ),
+        actions=(Happens("exec"), Happens("exec"), control(0, Act.DETACH)),
+    ),
+    "it leaves, comes again and fails in one callback": run(
+        Script(
+            EXEC,
+            steps=(
+                Step(
+                    None, (Effect("control", 0, Act.DETACH), Effect("attach", 0, Attach.CREATE)), fails=True
+                ),
+            ),
+        ),
+        actions=(Happens("exec"), Happens("exec")),
     ),
     "reaped while its death is reported": Program(
         (

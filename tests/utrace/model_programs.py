@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reference_terms import Act, Attach, CallbackFailed, Departure, Sig, Sys
+from reference_terms import REGISTERED, Act, Attach, CallbackFailed, Departure, Sig, Sys
 
 LEADER = 100
 CAUGHT_SIGNALS, IGNORED_SIGNALS = (10, 12, 20), (1, 13)
@@ -24,6 +24,8 @@ HERE, CHILD = -1, -2
 """Where an effect is, besides at the task with a number."""
 OPERATIONS = {"report_signal": Sig.MASK | Sig.HOLD, "report_syscall_entry": int(Sys.ABORT)}
 """What else than a resume action is in the answers of callbacks."""
+VOID = ("attached", "report_reap", "release")
+"""Callbacks that answer nothing."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Effect:
     """Something that a callback does, or somebody from outside."""
 
     kind: str
-    """attach, set_events, control, join; in report_signal, signal: change its number; in report_death, reap:
+    """attach, set_events, control, join; raise: an event, with the number of an engine; unregister or (by the
+    number of its first event) register; in report_signal, signal: change its number; in report_death, reap:
     have the task collected."""
     engine: int = 0
     value: int = 0
@@ -106,8 +109,6 @@ class Run(ABC):
     ) -> int | None:
         """One callback of an engine: the next step of its script."""
         self.log.append((f"engine {index}", tid, method, *arguments))
-        if method == "release":
-            return None
         steps = self.program.engines[index].steps
         cursor = self.cursors[index]
         self.cursors[index] += 1
@@ -121,7 +122,7 @@ class Run(ABC):
             elif method == "report_death" and self.state(tid) == "dead":
                 self.log.append(("reap", tid))
                 self.reap(tid)
-        if step.fails:
+        if step.fails and method != "release":
             raise CallbackFailed
         return self._answer(method, step)
 
@@ -135,7 +136,7 @@ class Run(ABC):
     def _answer(self, method: str, step: Step) -> int | None:
         """An answer on this machine: a step that it cannot make is nothing."""
         answer = step.answer
-        if answer is None:
+        if answer is None or method in VOID:
             return None
         if not self.program.single_step and answer & Act.MASK in (Act.SINGLESTEP, Act.BLOCKSTEP):
             answer = answer & ~Act.MASK | Act.RESUME
@@ -143,7 +144,13 @@ class Run(ABC):
 
     def perform(self, effect: Effect, tid: int) -> None:
         """Attach, join, set_events or control, and what comes of it."""
-        index = effect.engine % len(self.program.engines)
+        index = effect.engine if effect.kind == "raise" else effect.engine % len(self.program.engines)
+        if effect.kind == "register":
+            self.log.append(("register", self.register(REGISTERED[effect.value])))
+            return
+        if effect.kind == "unregister":
+            self.log.append(("unregister", self.unregister(effect.value)))
+            return
         position = len(self.log)
         self.log.append(())
         calls = {
@@ -151,6 +158,7 @@ class Run(ABC):
             "join": self.join,
             "set_events": self.set_events,
             "control": self.control,
+            "raise": self.raise_event,
         }
         outcome = calls[effect.kind](tid, index, effect.value)
         self.log[position] = (effect.kind, tid, index, effect.value, outcome)
@@ -225,6 +233,18 @@ class Run(ABC):
 
     @abstractmethod
     def control(self, tid: int, index: int, action: int) -> int:
+        """0 or a negative errno."""
+
+    @abstractmethod
+    def raise_event(self, tid: int, index: int, event: int) -> int:
+        """Raise an event that carries the engine's number: 0 or a negative errno."""
+
+    @abstractmethod
+    def register(self, name: str) -> int:
+        """The event, or a negative errno."""
+
+    @abstractmethod
+    def unregister(self, event: int) -> int:
         """0 or a negative errno."""
 
     @abstractmethod

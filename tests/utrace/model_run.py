@@ -16,7 +16,8 @@ from model_programs import (
     Run,
 )
 from reference_events import Task
-from reference_model import Machine, Utrace
+from reference_machine import Machine
+from reference_model import Utrace
 from reference_terms import (
     HANDLED,
     IGNORED,
@@ -99,6 +100,15 @@ class ModelRun(Run):
         self._schedule()
         return outcome
 
+    def raise_event(self, tid: int, index: int, event: int) -> int:
+        return self.tasks[tid].raise_event(event, f"raised for {index}")
+
+    def register(self, name: str) -> int:
+        return self.machine.register(name)
+
+    def unregister(self, event: int) -> int:
+        return self.machine.unregister(event)
+
     def reap(self, tid: int) -> None:
         self.tasks[tid].release_task()
         self._schedule()
@@ -141,7 +151,8 @@ class ModelRun(Run):
             case "handler":
                 return task.utrace_signal_handler()
         probed = [self.ops[each % len(self.ops)] for each in action.named]
-        return task.trap(probed, [SigInfo(value)] if what == "trap and signal" else [])
+        signals = [SigInfo(value)] if what == "trap and signal" else []
+        return task.trap(probed, signals, step_done=what != "hit")
 
     def state(self, tid: int) -> str:
         task = self.tasks[tid]
@@ -174,4 +185,4 @@ class ModelRun(Run):
         if task.exit_state:
             return (state, engines)
         step = self.carried_out(task.cpu_step)
-        return (state, self.carried_out(task.resume), step, task.signal_handler, engines)
+        return (state, self.carried_out(task.resume), step, task.signal_handler, task.raised, engines)

@@ -20,6 +20,7 @@ from reference_terms import (
     REPRESENTATIVE,
     RUNNING,
     SIGSTOP,
+    STEPS,
     Act,
     Departure,
     Engine,
@@ -73,17 +74,22 @@ class Task(Utrace):
         return (yield from self.exit_to_user_mode())
 
     def clone(self, flags: int, child: Utrace) -> Flow:
+        """The child, which has not run yet, is followed before anybody is told of it."""
         self.engines_follow(child)
+        return self.report_clone(flags, child)
+
+    def report_clone(self, flags: int, child: Utrace) -> Flow:
         vfork = bool(flags & CLONE_VFORK)
         report = self.report(Ev.CLONE, "report_clone", flags, child.tid, will_not_stop=not vfork)
         self.vfork_stop = vfork and report.action == Act.STOP
         if self.vfork_stop:
             self.vfork_stop = False
-            # [deviation] The kernel forgets what engines asked for besides the hold.
+            # [deviation: vfork hold] The kernel forgets what engines asked for besides the hold.
             yield from self.utrace_stop(report.resume_action)
         return self.inside_kernel()
 
     def exit(self, code: int) -> Flow:
+        """[deviation: exit code] Engines of the kernel can change the code."""
         report = self.report(Ev.EXIT, "report_exit", code, will_not_stop=self.fatal_signal_pending)
         if report.action == Act.STOP:
             yield from self.utrace_stop(report.resume_action)
@@ -92,7 +98,10 @@ class Task(Utrace):
     # The end
 
     def killed(self) -> None:
-        """SIGKILL takes the task out of wherever it is held. [deviation] ptrace shows nothing in between."""
+        """SIGKILL takes the task out of wherever it is held.
+
+        [deviation: sigkill] In the kernel it goes on from there, if only to its end.
+        """
         self.state, self.code, self.fatal_signal_pending = RUNNING, None, True
         self.group_stop = False
 
@@ -134,19 +143,22 @@ class Task(Utrace):
         self.queue = list(signals)
         self.pushed_back = []
         for _ in range(MOST_ROUNDS):
-            if self.queue or self.resume == Act.INTERRUPT:
+            if self.raised:
+                yield from self.report_raised()
+            elif self.queue or self.resume == Act.INTERRUPT:
                 departure = yield from self.get_signal_to_deliver()
                 if departure:
                     return departure
             elif self.resume < Act.RESUME or self.signal_handler:
                 yield from self.utrace_resume()
             elif self.utrace_flags & Ev.ENGINE_STOP:
-                # [deviation] The kernel overlooks a hold here if no engine has QUIESCE.
+                # [deviation: holds] The kernel overlooks a hold here if no engine has QUIESCE.
                 yield from self.utrace_stop(Act.RESUME)
             else:
                 return Departure(step=self.cpu_step)
-        # [deviation] The kernel goes on for ever.
+        # [deviation: rounds] The kernel goes on for ever.
         self.resume = Act.RESUME
+        self.raised = []
         if self.queue:
             return self.deliver(self.queue.pop(0))
         return Departure(step=self.cpu_step)
@@ -160,7 +172,7 @@ class Task(Utrace):
         if report.action != Act.REPORT:
             report.spurious = False
         else:
-            # [deviation] The kernel does this only if an engine has QUIESCE, else it overlooks a hold.
+            # [deviation: holds] The kernel does this only if an engine has QUIESCE, else it overlooks a hold.
             report.action = Act.RESUME
             for engine in list(self.attached):
                 self.start_callback(report, engine, 0)
@@ -171,33 +183,63 @@ class Task(Utrace):
         if report.action == Act.STOP:
             yield from self.utrace_stop(report.resume_action)
         elif report.action == Act.INTERRUPT:
-            self.resume = Act.INTERRUPT  # [deviation] The kernel lets this come to nothing.
-        elif report.action in (Act.SINGLESTEP, Act.BLOCKSTEP):
+            self.resume = Act.INTERRUPT  # [deviation: interrupt] The kernel lets this come to nothing.
+        elif report.action in STEPS:
             if self.machine.single_step:
                 self.cpu_step = report.action if self.machine.block_step else Act.SINGLESTEP
         else:
-            self.end_step()
+            self.cpu_step = Act.RESUME
+            if self.resume not in STEPS:
+                self.forget_steps(self.engines)
 
-    def end_step(self) -> list[Engine]:
-        """[deviation] The kernel does not know who asked for a step: these engines."""
-        self.cpu_step = Act.RESUME
-        wanting = [engine for engine in self.engines if engine.step_wanted]
-        for engine in wanting:
+    def forget_steps(self, engines: Iterable[Engine]) -> None:
+        """[deviation: steps] The kernel does not know who asked for a step."""
+        for engine in engines:
             engine.step_wanted = False
-        return wanting
+
+    def report_extensions(self, found: list[tuple[int, tuple[Any, ...], list[Engine]]]) -> Sleep:
+        """Extension events, each with its callback and the engines that are told of it.
+
+        [deviation: steps] A step that was not finished goes on for the engines that are not asked; the kernel
+        would end it for all.
+        """
+        report = Report()
+        others: list[Engine] = []
+        if self.cpu_step != Act.RESUME and self.resume not in STEPS:
+            for event, _, engines in found:
+                if self.machine.is_event(event):
+                    self.forget_steps(engine for engine in engines if engine.flags & event)
+            others = [engine for engine in self.engines if engine.step_wanted]
+        for event, arguments, engines in found:
+            if self.machine.is_event(event):
+                told = [engine for engine in self.attached if engine in engines]
+                self.report_callbacks(report, told, event, *arguments)
+        if any(engine.step_wanted and engine.ops is not DETACHED_OPS for engine in others):
+            report.action = min(report.action, self.cpu_step)
+            report.resume_action = min(report.resume_action, self.cpu_step)
+        yield from self.finish_resume_report(report)
+
+    def report_raised(self) -> Sleep:
+        """Events that were raised, for everybody; one that was unregistered meanwhile is forgotten."""
+        raised, self.raised = self.raised, []
+        self.splice_attaching()
+        yield from self.report_extensions(
+            [(event, ("report_extension", event, payload), list(self.attached)) for event, payload in raised]
+        )
 
     def get_signal_to_deliver(self) -> Generator[None, None, Departure | None]:
         signal, info, handler = yield from self.utrace_get_signal()
         if self.pushed_back and signal < 0:
-            # [deviation] A signal goes back to the queue as the task leaves, which it does now.
+            # [deviation: held-back signals] They go back to the queue as the task leaves, which it does now.
             return self.departure(None, None)
         if signal == 0 and self.queue:
             if self.utrace_flags & Ev.ENGINE_STOP:
-                # [deviation] The kernel overlooks a hold here if the signal is delivered; and the task leaves
-                # even with a signal that is ignored.
+                # [deviation: holds] The kernel overlooks a hold here if the signal is delivered.
                 self.resume = min(self.resume, Act.REPORT)
             return self.deliver(self.queue.pop(0))
         if signal <= 0:
+            # [deviation: reports after signals] The kernel stays here till no signal is left, so that what is
+            # owed then comes to report_signal, too.
             return None
         return self.deliver(info, signal, handler)
 
@@ -216,9 +258,13 @@ class Task(Utrace):
         return self.departure(info.number, effect)
 
     def departure(self, signal: int | None, effect: str | None) -> Departure:
-        """[deviation] What is left in the queue was taken off it by ptrace; and no hold is overlooked."""
+        """Leave with what engines decided.
+
+        [deviation: held-back signals] What is left in the queue goes back: ptrace has taken it off.
+        [deviation: holds] The kernel overlooks a hold here.
+        """
         requeue = (*self.pushed_back, *(info.number for info in self.queue))
-        owes = self.resume < Act.RESUME or bool(self.utrace_flags & Ev.ENGINE_STOP)
+        owes = self.owes_report() or bool(self.utrace_flags & Ev.ENGINE_STOP)
         return Departure(self.cpu_step, signal, effect, report=owes, requeue=requeue)
 
     def classify(self, signal: int) -> tuple[int, int]:
@@ -238,9 +284,9 @@ class Task(Utrace):
     def utrace_get_signal(self) -> Generator[None, None, tuple[int, SigInfo, str]]:
         """A signal to act on and how it is caught; -1: look again, 0: take the next one unasked."""
         report = Report()
-        info = SigInfo(0)  # [deviation] In the kernel what the last report left in it.
+        info = SigInfo(0)  # [deviation: blank siginfo] In the kernel what the last report left in it.
         if self.resume < Act.RESUME or self.signal_handler:
-            # [deviation] In the kernel a pending attach, too, comes here, and ends a step.
+            # [deviation: pending attach] In the kernel a pending attach, too, comes here, and ends a step.
             self.splice_attaching()
             report.result = Sig.HANDLER if self.signal_handler else Sig.REPORT
             self.signal_handler = False
@@ -274,17 +320,17 @@ class Task(Utrace):
                     operations = Sig.MASK | Sig.HOLD
                     answer = self.call(engine, Sig.HANDLER, "report_signal", action, info, original)
                 else:
-                    # [deviation] The kernel takes an operation from here, where it means nothing.
+                    # [deviation: operations] The kernel takes an operation from here, where it means nothing.
                     operations = 0
                     answer = self.call(engine, 0, "report_quiesce", report.action, event)
                 if answer is not None and answer & Act.MASK in (Act.INTERRUPT, Act.REPORT):
                     answer = answer & ~Act.MASK | Act.RESUME
                 self.finish_callback(report, engine, answer, operations)
             if engine.ops is not DETACHED_OPS and engine.flags & Ev.ENGINE_STOP:
-                report.action = Act.STOP  # [deviation] The kernel overlooks a hold here.
+                report.action = Act.STOP  # [deviation: holds] The kernel overlooks a hold here.
 
     def act_on_signal(self, report: Report, info: SigInfo) -> Generator[None, None, tuple[int, SigInfo, str]]:
-        # [deviation] The process's own disposition counts: ptrace knows no other.
+        # [deviation: disposition] The process's own disposition counts: ptrace knows no other.
         handler = self.sigaction.get(info.number, DEFAULT)
         operation = report.result & Sig.MASK
         deliver = operation == Sig.DELIVER and info.number
@@ -300,10 +346,10 @@ class Task(Utrace):
             self.push_back_signal(report, info)
             return -1, info, DEFAULT
         self.finish_report(report, will_not_stop=True)
-        if handler == DEFAULT and self.resume in (Act.SINGLESTEP, Act.BLOCKSTEP):
-            # [deviation] A step is not kept for after a stop signal, but begun with it.
+        if handler == DEFAULT and self.resume in STEPS:
+            # [deviation: stop and step] A step is not kept for after a stop signal, but begun with it.
             self.cpu_step, self.resume = self.resume, Act.RESUME
-        # [deviation] A number beyond 0x7f stays; the kernel makes a SIGTRAP of it.
+        # [deviation: bogus signals] A number beyond 0x7f stays; the kernel makes a SIGTRAP of it.
         self.push_back_signal(report, info)
         return REPRESENTATIVE.get(operation, info.number), info, handler
 
@@ -318,20 +364,20 @@ class Task(Utrace):
             self.resume = Act.INTERRUPT
         return (yield from self.exit_to_user_mode())
 
-    def trap(self, probed: Iterable[Ops], signals: Iterable[SigInfo]) -> Flow:
-        """[deviation] Extension events: for some engines only, at a point where the task can be held.
+    def trap(self, probed: Iterable[Ops], signals: Iterable[SigInfo], step_done: bool) -> Flow:
+        """[deviation: extension events] What engines had the processor trap for: told to those only.
 
-        STEP is for those that asked for the step that is done now, PROBE for the ones given.
+        STEP is for those that asked for the step that is done, PROBE for the ones given.
         """
-        step = self.cpu_step if self.machine.block_step else Act.SINGLESTEP
-        stepping = [engine.original_ops for engine in self.end_step()] if self.cpu_step != Act.RESUME else []
+        found: list[tuple[int, tuple[Any, ...], list[Engine]]] = []
+        if step_done and self.cpu_step != Act.RESUME:
+            step = self.cpu_step if self.machine.block_step else Act.SINGLESTEP
+            self.cpu_step = Act.RESUME
+            stepping = [engine for engine in self.engines if engine.step_wanted]
+            self.forget_steps(stepping)
+            found.append((Ev.STEP, ("report_step", step), stepping))
+        engines = [engine for engine in self.engines if engine.ops in probed]
+        found.append((Ev.PROBE, ("report_extension", Ev.PROBE, "payload"), engines))
         self.splice_attaching()
-        report = Report()
-        for event, arguments, named in (
-            (Ev.STEP, ("report_step", step), stepping),
-            (Ev.PROBE, ("report_extension", Ev.PROBE, "payload"), list(probed)),
-        ):
-            told = [engine for engine in self.attached if engine.ops in named]
-            self.report_callbacks(report, told, event, *arguments)
-        yield from self.finish_resume_report(report)
+        yield from self.report_extensions(found)
         return (yield from self.exit_to_user_mode(signals))

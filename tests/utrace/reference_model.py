@@ -2,21 +2,24 @@
 
 It is written the way the description of the kernel's utrace reads: one `Utrace` has the fields of struct
 utrace and of struct task_struct that matter, and a method for each function. Nothing of `gdbstub` is used,
-numbers included. Where the task would sleep, a generator yields. `reference_events` has the events.
+numbers included. Where the task would sleep, a generator yields. `reference_events` has the events,
+`reference_machine` what all tasks share.
 
-Each place that differs from the kernel on purpose says so with "[deviation]".
+Each place that differs from the kernel on purpose names the difference as the core's documentation does.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from reference_machine import Machine
 from reference_terms import (
     DETACHED_OPS,
     JOB_STOPPED,
     RUNNING,
+    STEPS,
     TRACED,
     Act,
     Attach,
@@ -32,58 +35,6 @@ from reference_terms import (
     SigInfo,
     Sleep,
 )
-
-
-class Machine:
-    """All tasks, and what the processor can do."""
-
-    def __init__(
-        self,
-        departed: Callable[[Utrace, Departure], None],
-        failed: Callable[[Utrace, Ops], None],
-        single_step: bool = True,
-        block_step: bool = True,
-    ) -> None:
-        self.departed = departed
-        self.failed = failed
-        self.single_step = single_step
-        self.block_step = block_step
-        self.tasks: dict[int, Utrace] = {}
-        self.run_queue: list[Utrace] = []
-        self.engines_made = 0
-
-    def new_engine(self, ops: Ops) -> Engine:
-        self.engines_made += 1
-        return Engine(ops, self.engines_made)
-
-    def happen(self, task: Utrace, code: Flow) -> None:
-        """A task that was running comes to a point that is reported."""
-        task.code = code
-        self.run_queue.append(task)
-        self.schedule()
-
-    def schedule(self) -> None:
-        """Let each task that is awake run until it sleeps or leaves the kernel."""
-        while self.run_queue:
-            task = self.run_queue.pop(0)
-            if task.state is TRACED and not task.utrace_flags & Ev.ENGINE_STOP:
-                task.state = RUNNING
-            if task.code is None or task.state is not RUNNING:
-                continue
-            try:
-                next(task.code)
-            except StopIteration as end:
-                task.code = None
-                task.state = JOB_STOPPED if task.group_stop else RUNNING
-                self.departed(task, end.value)
-
-    def engine_failed(self, failing: Utrace, ops: Ops) -> None:
-        """[deviation] An engine whose callback raises is detached from everything, in this order."""
-        found = [(task, task.engine_of(ops)) for task in self.tasks.values() if task is not failing]
-        engines = [(engine.number, task, engine) for task, engine in found if engine]
-        for _, task, engine in sorted(engines, key=lambda each: each[0]):
-            task.utrace_control(engine, Act.DETACH)
-        self.failed(failing, ops)
 
 
 class Utrace:
@@ -103,6 +54,7 @@ class Utrace:
         self.vfork_stop = False
         self.death = False
         self.reap = False
+        self.raised: list[tuple[int, object]] = []
 
         self.state = RUNNING
         self.code: Flow | None = None
@@ -122,7 +74,7 @@ class Utrace:
 
     @property
     def utrace_flags(self) -> int:
-        """[deviation] Just what the engines want; the kernel narrows it only when it resets."""
+        """[deviation: masks] Just what the engines want; the kernel narrows it only when it resets."""
         flags = 0
         for engine in self.engines:
             flags |= engine.flags | Ev.REAP
@@ -145,7 +97,7 @@ class Utrace:
         if flags & Attach.EXCLUSIVE and matches:
             return -errno.EEXIST
         if self.engine_of(ops):
-            return -errno.EEXIST  # [deviation] An engine object is on a task once.
+            return -errno.EEXIST  # [deviation: identity] An engine object is on a task once.
         if self.reap:
             return -errno.ESRCH
         self.add_engine(ops)
@@ -158,22 +110,23 @@ class Utrace:
         return engine
 
     def join(self, ops: Ops, follow: int, events: int) -> None:
-        """[deviation] Attached as a whole process's engines are: with a mask, following, and told of it."""
+        """[deviation: following] Attached as a process's engines are: with a mask, following, told of it."""
         engine = self.add_engine(ops)
         engine.follow, engine.flags = follow, events
         try:
             ops.call(self, "attached", ())
         except CallbackFailed:
             self.machine.engine_failed(self, ops)
-            if engine.ops is not DETACHED_OPS:
-                self.utrace_control(engine, Act.DETACH)
+            if self.reporting is None:
+                self.utrace_reset()
 
     def engines_follow(self, child: Utrace) -> None:
-        """[deviation] In the kernel an engine that wants to be on a new task attaches to it by itself."""
+        """[deviation: following] In the kernel an engine has to attach to each new task by itself."""
         kind = Follow.THREADS if child.tgid == self.tgid else Follow.CHILDREN
         for engine in self.engines:
             if engine.ops is not DETACHED_OPS and engine.follow & kind and not child.engine_of(engine.ops):
                 child.join(engine.ops, engine.follow, engine.flags & ~Ev.ENGINE_STOP)
+                self.machine.schedule()
 
     def utrace_set_events(self, engine: Engine | None, events: int) -> int:
         events &= ~Ev.ENGINE_STOP
@@ -187,7 +140,7 @@ class Utrace:
         ):
             return -errno.EALREADY
         engine.flags = events | engine.flags & Ev.ENGINE_STOP
-        return 0  # [deviation] Never EINPROGRESS: calls and callbacks are serialized.
+        return 0  # [deviation: serialized] Never EINPROGRESS: calls and callbacks are serialized.
 
     def utrace_control(self, engine: Engine | None, action: int) -> int:
         if not Act.STOP <= action <= Act.DETACH:
@@ -201,20 +154,20 @@ class Utrace:
             if self.death:
                 return -errno.EALREADY
             reset = True
-        # [deviation] The kernel looks at this before it looks whether the task is dead.
+        # [deviation: dead first] The kernel looks at this before it looks whether the task is dead.
         if Act.REPORT <= action < Act.RESUME and not engine.flags & Ev.QUIESCE:
             return -errno.EINVAL
         if action == Act.STOP:
             engine.flags |= Ev.ENGINE_STOP
             return 0 if reset or self.utrace_do_stop() else -errno.EINPROGRESS
-        steps = action in (Act.SINGLESTEP, Act.BLOCKSTEP)
+        steps = action in STEPS
         if steps and not self.machine.single_step:
             return -errno.EOPNOTSUPP
         engine.step_wanted = steps
         if action == Act.DETACH:
             engine.ops = DETACHED_OPS
-            # [deviation] Unlinked now, or at the end of the pass; the kernel arms a REPORT for it.
-            # [deviation] Never EINPROGRESS: calls and callbacks are serialized.
+            # [deviation: detach] Unlinked now, or at the end of the pass; the kernel arms a REPORT for it.
+            # [deviation: serialized] Never EINPROGRESS: calls and callbacks are serialized.
             reset = reset or self.reporting is None
         else:
             if action == Act.BLOCKSTEP and not self.machine.block_step:
@@ -222,10 +175,20 @@ class Utrace:
             engine.flags &= ~Ev.ENGINE_STOP
             self.resume = min(self.resume, action)
             if action == Act.RESUME and reset and not any(each.step_wanted for each in self.engines):
-                # [deviation] The kernel ends a step that other engines asked for, and with DETACH, too.
+                # [deviation: steps] The kernel ends steps of other engines, too, and with DETACH.
                 self.cpu_step = Act.RESUME
         if reset:
             self.utrace_reset()
+        return 0
+
+    def raise_event(self, event: int, payload: object) -> int:
+        """[deviation: extension events] To be reported before the task is in user mode."""
+        if event not in self.machine.registered:
+            return -errno.EINVAL
+        if self.exit_state:
+            return -errno.ESRCH
+        if self.utrace_flags & event:
+            self.raised.append((event, payload))
         return 0
 
     def utrace_do_stop(self) -> bool:
@@ -244,9 +207,10 @@ class Utrace:
         if not self.attached:
             self.resume = Act.RESUME
             self.signal_handler = False
-        # [deviation] The kernel ends a step here if nothing is pending; see utrace_control.
+            self.raised = []
+        # [deviation: steps] The kernel ends a step here if nothing is pending; see utrace_control.
         if self.state is TRACED and not self.utrace_flags & Ev.ENGINE_STOP:
-            # [deviation] It wakes when the current callbacks are done, if it is not held again till then.
+            # [deviation: serialized] It wakes after the current callbacks, if it is not held again till then.
             self.machine.run_queue.append(self)
         for engine in gone:
             engine.original_ops.call(self, "release", ())
@@ -282,10 +246,10 @@ class Utrace:
         try:
             answer = ops.call(self, method, arguments)
             if answer is not None and (answer & Act.MASK > Act.DETACH or answer & Sig.MASK > operations):
-                raise CallbackFailed  # [deviation] An answer that means nothing here is an engine's failure.
+                raise CallbackFailed  # [deviation: operations] In the kernel it means nothing.
         except CallbackFailed:
             self.machine.engine_failed(self, ops)
-            return Act.DETACH  # [deviation] One that raises answers DETACH.
+            return Act.DETACH  # [deviation: failure] One that raises answers DETACH.
         finally:
             self.reporting = None
         return answer
@@ -296,7 +260,7 @@ class Utrace:
             return False
         if engine.flags & Ev.QUIESCE:
             answer = self.call(engine, 0, "report_quiesce", report.action, event)
-            # [deviation] The kernel lets this answer wipe out the operation.
+            # [deviation: operations] The kernel lets this answer wipe out the operation.
             if self.finish_callback(report, engine, answer):
                 return False
         if engine.flags & Ev.ENGINE_STOP:
@@ -311,9 +275,10 @@ class Utrace:
     ) -> bool:
         """Take an answer into account, of its other bits only `operations`; True if the engine leaves."""
         if answer is None:
-            answer = Act.RESUME  # [deviation] None: go on, and the operation stands.
+            answer = Act.RESUME  # [deviation: none] None: go on, and the operation stands.
         elif operations:
-            report.result = answer & operations  # [deviation] The kernel takes all bits, from every callback.
+            # [deviation: operations] The kernel takes all bits, from every callback.
+            report.result = answer & operations
         action = answer & Act.MASK
         if action == Act.DETACH:
             engine.ops = DETACHED_OPS
@@ -321,7 +286,7 @@ class Utrace:
             report.detaches = True
             return True
         report.action = min(report.action, action)
-        if action in (Act.SINGLESTEP, Act.BLOCKSTEP):
+        if action in STEPS:
             engine.step_wanted = True
         if action == Act.STOP:
             engine.flags |= Ev.ENGINE_STOP
@@ -331,7 +296,7 @@ class Utrace:
         return False
 
     def finish_report_reset(self, report: Report) -> None:
-        # [deviation] One that was detached after its turn leaves now; the kernel owes it a REPORT.
+        # [deviation: detach] One that was detached after its turn leaves now; the kernel owes it a REPORT.
         everybody = (*self.attached, *self.attaching)
         detaches = report.detaches or any(engine.ops is DETACHED_OPS for engine in everybody)
         if (report.spurious or detaches) and self.utrace_reset():
@@ -374,4 +339,7 @@ class Utrace:
         return self.inside_kernel()
 
     def inside_kernel(self, abort: bool = False) -> Departure:
-        return Departure(step=self.cpu_step, abort=abort, report=self.resume < Act.RESUME)
+        return Departure(step=self.cpu_step, abort=abort, report=self.owes_report())
+
+    def owes_report(self) -> bool:
+        return self.resume < Act.RESUME or bool(self.raised)

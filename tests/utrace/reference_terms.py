@@ -14,6 +14,9 @@ class Act:
     MASK = 0x7
 
 
+STEPS = (Act.SINGLESTEP, Act.BLOCKSTEP)
+
+
 class Sig:
     """Signal actions."""
 
@@ -30,7 +33,7 @@ class Sys:
 class Follow:
     """What an engine is attached to by itself."""
 
-    THREADS, CHILDREN = 1, 2
+    THREADS, CHILDREN, ALL = 1, 2, 3
 
 
 class Ev:
@@ -39,9 +42,15 @@ class Ev:
     QUIESCE, REAP, CLONE, EXEC, EXIT, DEATH, SYSCALL_ENTRY, SYSCALL_EXIT = (1 << bit for bit in range(8))
     SIGNAL, SIGNAL_IGN, SIGNAL_STOP, SIGNAL_TERM, SIGNAL_CORE, JCTL = (1 << bit for bit in range(8, 14))
     ENGINE_STOP = 1 << 14
-    STEP, VFORK_DONE, PROBE = 1 << 17, 1 << 18, 1 << 19
+    STEP, VFORK_DONE = 1 << 17, 1 << 18
+    PROBE, ALARM, NOTE = (1 << bit for bit in range(19, 22))
+    """Registered at run time, in this order."""
     SIGNAL_ALL = SIGNAL | SIGNAL_IGN | SIGNAL_STOP | SIGNAL_TERM | SIGNAL_CORE
     AT_DEATH = DEATH | QUIESCE
+
+
+REGISTERED = {Ev.PROBE: "probe", Ev.ALARM: "alarm", Ev.NOTE: "note"}
+"""Names of the events that are registered at the beginning."""
 
 
 class Attach:

@@ -127,7 +127,6 @@ def test_finish_after_the_task_runs_although_held() -> None:
         scene.finish(stop)
 
 
-@pytest.mark.xfail(strict=True, reason="the stop lives on after the task's death")
 def test_finish_after_sigkill() -> None:
     """SIGKILL needs no engine's leave."""
     scene = Scene()

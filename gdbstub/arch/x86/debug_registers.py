@@ -25,14 +25,17 @@ class X86DebugRegisters:
         self._widest = widest
 
     def split(self, kind: str, address: int, length: int) -> list[Watch]:
-        """Cut a range into aligned pieces of 1, 2, 4 or 8 bytes; execution is watched by its first byte."""
+        """Cut a range into aligned pieces of 1, 2, 4 or 8 bytes; execution is watched by its first byte.
+
+        Of a range that is too large the first pieces are given, one more than there are registers.
+        """
         if kind not in _RW:
             raise ValueError(f"x86 cannot watch for {kind}")
         if kind == "execute":
             return [Watch(kind, address, 1)]
-        pieces = []
+        pieces: list[Watch] = []
         end = address + length
-        while address < end:
+        while address < end and len(pieces) <= self.slots:
             size = self._widest
             while size > 1 and (address % size or address + size > end):
                 size //= 2

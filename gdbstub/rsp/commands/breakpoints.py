@@ -18,7 +18,7 @@ _FEATURES = ("swbreak+", "hwbreak+", "ConditionalBreakpoints+", "BreakpointComma
 @command("Z", needs=Breakpoints, features=_FEATURES)
 def insert(session: Session, arguments: bytes) -> bytes:
     """Zn,ADDRESS,KIND[;CONDITIONS][;cmds:PERSIST,COMMANDS]."""
-    request = _request(arguments)
+    request = _request(session, arguments)
     if request is None:
         return b""
     try:
@@ -31,14 +31,14 @@ def insert(session: Session, arguments: bytes) -> bytes:
 @command("z", needs=Breakpoints)
 def remove(session: Session, arguments: bytes) -> bytes:
     """zn,ADDRESS,KIND."""
-    request = _request(arguments)
+    request = _request(session, arguments)
     if request is None:
         return b""
     session.target_as(Breakpoints).remove_breakpoint(session.general_process(), request)
     return b"OK"
 
 
-def _request(arguments: bytes) -> BreakpointRequest | None:
+def _request(session: Session, arguments: bytes) -> BreakpointRequest | None:
     head, _, extras = arguments.partition(b";")
     parts = head.split(b",")
     if len(parts) != 3:
@@ -57,12 +57,19 @@ def _request(arguments: bytes) -> BreakpointRequest | None:
         if not comma:
             raise ClientFault("commands begin with whether they persist")
         for expression in _expressions(rest.strip(b";")):
-            commands.append(BreakpointCommand(expression.evaluate, number(persistent) != 0))
+            run = _command(expression, session.options.console)
+            commands.append(BreakpointCommand(run, number(persistent) != 0))
     return BreakpointRequest(kind, number(parts[1]), number(parts[2]), tuple(conditions), tuple(commands))
 
 
 def _condition(expression: AgentExpression) -> Callable[[MachineState], bool]:
     return lambda state: expression.evaluate(state) != 0
+
+
+def _command(
+    expression: AgentExpression, console: Callable[[str], object]
+) -> Callable[[MachineState], object]:
+    return lambda state: expression.evaluate(state, console)
 
 
 def _expressions(text: bytes) -> list[AgentExpression]:

@@ -107,7 +107,8 @@ def host_file(session: Session, arguments: bytes) -> bytes:
         return b"F" + operation(session.target_as(HostFiles), rest)
     except OSError as error:
         return b"F-1,%x" % _ERRNO.get(error.errno or 0, _UNKNOWN)
-    except ClientFault:
+    except (ClientFault, OverflowError):
+        # An offset that no file can have does not fit the system call.
         return b"F-1,%x" % errno.EINVAL
 
 

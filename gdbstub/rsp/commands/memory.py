@@ -9,9 +9,9 @@ from gdbstub.rsp.packet import escape
 from gdbstub.rsp.parsing import binary, from_hex, number, numbers, split_address
 from gdbstub.rsp.registry import command
 from gdbstub.rsp.session import PACKET_SIZE, Session
+from gdbstub.target.interfaces import MemoryMap
 
 _SEARCH_CHUNK = 1 << 20
-_PAGE = 4096
 
 
 def _read(session: Session, address: int, length: int) -> bytes:
@@ -92,13 +92,13 @@ def _search(session: Session, address: int, end: int, pattern: bytes) -> int | N
 
 
 def _next_readable(session: Session, pid: int, address: int, end: int) -> int:
-    """The next page that can be read: a target that knows its mappings skips holes at once."""
-    from gdbstub.target.interfaces import MemoryMap
-
-    if isinstance(session.target, MemoryMap):
-        following = (start for start, _ in session.target.mapped_ranges(pid) if start > address)
-        return min(next(following, end), end)
-    return (address // _PAGE + 1) * _PAGE
+    """Where memory goes on after a hole. A target that does not know is not asked page by page: that might
+    take for ever.
+    """
+    if not isinstance(session.target, MemoryMap):
+        raise TargetFault(f"Cannot access memory at address {address:#x}")
+    following = (start for start, _ in session.target.mapped_ranges(pid) if start > address)
+    return min(next(following, end), end)
 
 
 @command("qCRC")

@@ -67,4 +67,4 @@ def _set_format(session: Session, text: str) -> str:
 
 def _print(session: Session, text: str) -> None:
     """Console output, as much as fits each packet."""
-    session.send(b"O" + hexlify(text.encode()))
+    session.send(b"O" + hexlify(text.encode(errors="surrogateescape")))

@@ -57,8 +57,7 @@ def kill_all(session: Session, arguments: bytes) -> None:
     target = session.target_as(Processes)
     for pid in target.processes():
         target.kill(pid)
-    session.waiting = False
-    session.general = None
+        _forget(session, pid)
     if not session.extended:
         session.on_exit()
 
@@ -77,6 +76,9 @@ def detach(session: Session, arguments: bytes) -> bytes:
 
 
 def _forget(session: Session, pid: int) -> None:
+    """A process is gone: it is not the chosen one, and of the last one no stop is waited for."""
+    if not session.target_as(Processes).processes():
+        session.waiting = False
     if session.general is not None and session.general.pid == pid:
         session.general = None
 
@@ -89,7 +91,7 @@ def restart(session: Session, arguments: bytes) -> None:
     target = session.target_as(Processes)
     for pid in target.processes():
         target.kill(pid)
-    session.general = None
+        _forget(session, pid)
     last = session.target_as(LaunchSettings).last_arguments
     if last:
         target.run(last)

@@ -10,7 +10,14 @@ from gdbstub.rsp.parsing import number, thread_pattern
 from gdbstub.rsp.registry import command
 from gdbstub.rsp.session import Session
 from gdbstub.target.interfaces import Resume
-from gdbstub.target.values import EVERY_THREAD, ResumeAction, ResumeKind, ThreadPattern, ThreadStop
+from gdbstub.target.values import (
+    EVERY_THREAD,
+    ResumeAction,
+    ResumeKind,
+    TargetError,
+    ThreadPattern,
+    ThreadStop,
+)
 
 _KINDS = {
     b"c": ResumeKind.CONTINUE,
@@ -43,7 +50,11 @@ def _resume(session: Session, actions: Sequence[ResumeAction]) -> bytes | None:
     if not session.target.threads():
         raise TargetFault("there is nothing to resume")
     session.waiting = not target.non_stop
-    target.resume(actions)
+    try:
+        target.resume(actions)
+    except TargetError:
+        session.waiting = False
+        raise
     return b"OK" if target.non_stop else None
 
 

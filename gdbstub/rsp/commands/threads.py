@@ -10,7 +10,7 @@ from gdbstub.rsp.parsing import format_thread, thread_pattern
 from gdbstub.rsp.registry import command
 from gdbstub.rsp.session import PACKET_SIZE, Session
 from gdbstub.target import interfaces
-from gdbstub.target.values import ALL, EVERY_THREAD, ThreadId
+from gdbstub.target.values import ALL, ANY, EVERY_THREAD, ThreadId
 
 
 @command("H")
@@ -26,6 +26,8 @@ def select(session: Session, arguments: bytes) -> bytes:
         chosen = session.general
         if chosen is None or not pattern.matches(chosen) or not session.target.is_alive(chosen):
             matching = [thread for thread in session.target.threads() if pattern.matches(thread)]
+            if not matching and pattern.pid not in (ANY, ALL):
+                raise TargetFault("no such process")
             session.general = matching[0] if matching else None
     else:
         session.general = session.any_thread(pattern)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from gdbstub.target.values import BreakpointRequest, MachineState
 from gdbstub.utrace.task import Task
 
@@ -31,23 +29,8 @@ class LiveBreakpoint:
         self.request = request
 
     def stops(self, task: Task) -> bool:
-        """Whether a hit is a stop for the client.
-
-        One true or failing condition of several suffices. Commands are run instead of stopping.
-        """
+        """Whether a hit is a stop for the client; commands of the breakpoint are run."""
         request = self.request
         if not request.conditions and not request.commands:
             return True
-        state = TaskState(task)
-        if request.conditions and not any(_holds(condition, state) for condition in request.conditions):
-            return False
-        for command in request.commands:
-            command.run(state)
-        return not request.commands
-
-
-def _holds(condition: Callable[[MachineState], bool], state: MachineState) -> bool:
-    try:
-        return bool(condition(state))
-    except (ArithmeticError, LookupError, OSError):
-        return True
+        return request.stops(TaskState(task))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gdbstub.linux import signals
 from gdbstub.linux.spawn import Launch
@@ -15,6 +15,7 @@ from gdbstub.target.values import SignalStop, TargetError
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.control import control
 from gdbstub.utrace.errors import NoTask, UtraceError
+from gdbstub.utrace.task import Process
 from gdbstub.utrace.tracer import Tracer
 
 _PATIENCE = 10.0
@@ -31,6 +32,8 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         """A program (and its arguments) that is to start the program by exec."""
         self.descriptors: Mapping[int, int] = {}
         """Standard descriptors of started programs, where they are not ours."""
+        self.on_detached: Callable[[Process], None] = lambda process: None
+        """Told when the client has let a process go."""
         self._randomize = False
         self._with_shell = True
         self._environment = dict(os.environ)
@@ -53,7 +56,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
                 process = self.tracer.attach(pid, [self])
         except UtraceError as error:
             raise TargetError(str(error.strerror)) from None
-        self._stands_first(process.pid)
+        self._stands_first(process.pid, told=not self.non_stop)
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start a program; it stands still at its first instruction."""
@@ -71,22 +74,24 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         except OSError as error:
             raise TargetError(f"Cannot run {arguments[0]}: {error.strerror or error}") from None
         self.last_arguments = tuple(arguments)
-        self._stands_first(process.pid)
+        self._stands_first(process.pid, told=True)
 
-    def _stands_first(self, pid: int) -> None:
-        """Wait for a process that joined to stand still; its first thread's stop is the one to be told."""
+    def _stands_first(self, pid: int, *, told: bool) -> None:
+        """Wait for a process that joined to stand still. `told`: the reply to the request tells of its first
+        thread's stop; else each thread's stop is queued.
+        """
         threads = [thread for thread in self._threads.values() if thread.task.process.pid == pid]
         self.tracer.settle(lambda: all(thread.quiet for thread in threads), _PATIENCE)
         self._moving.difference_update(threads)
         threads = [thread for thread in threads if thread.task in self._threads]
         if not threads:
             raise TargetError(f"process {pid} has ended")
-        if self.non_stop:
-            for thread in threads:
-                self._queue.add(thread, SignalStop(thread.id, 0))
-            self.check_soon()
-        else:
+        if told:
             self.now_told(threads[0], SignalStop(threads[0].id, signals.SIGTRAP))
+            return
+        for thread in threads:
+            self._queue.add(thread, SignalStop(thread.id, 0))
+        self.check_soon()
 
     def _program_path(self, name: str) -> str:
         """A program in the current folder goes before one of that name along PATH."""
@@ -134,6 +139,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
                     continue
         self.tracer.leave(process, self)
         self.tracer.settle(lambda: not process.releasing or not process.tasks, _PATIENCE)
+        self.on_detached(process)
 
     def disable_randomization(self, wanted: bool) -> None:
         """Load programs at the same addresses each time."""
