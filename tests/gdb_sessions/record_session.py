@@ -34,8 +34,8 @@ ALWAYS = (
     "set sysroot /",
 )
 QUIET = ("set remote read-aux-vector-packet off", "set exec-file-mismatch off")
-_PATIENCE = 30
-_ENDS_WITHIN = 3
+_PATIENCE = 10
+_ENDS_WITHIN = 1.5
 
 
 class Gdb:
@@ -145,7 +145,7 @@ class Recorder:
             wait = not command.endswith("&") and (following is None or following.kind is Kind.COMMAND)
             output = self._gdb.command(command, wait)
         self._take_packets()
-        text = self._readable("".join(text if text.endswith("\n") else text for text in output))
+        text = self._readable("".join(output))
         self._lines += [Line(Kind.CONSOLE, part) for part in text.splitlines()]
 
     def _readable(self, text: str) -> str:
@@ -156,7 +156,8 @@ class Recorder:
         def identity(match: re.Match[str]) -> str:
             return f"{{{names.identity(int(match[0]))}}}"
 
-        return re.sub(r"(?<=process )\d+|(?<=Thread )\d+|(?<=Thread \d{4}\.)\d+", identity, text)
+        text = re.sub(r"(?<=process )\d+", identity, text)
+        return re.sub(r"(?<=Thread )\d+\.\d+", lambda match: re.sub(r"\d+", identity, match[0]), text)
 
     def _take_packets(self) -> None:
         for entry in self._log.read().splitlines():
@@ -191,7 +192,7 @@ class Recorder:
     def _libraries(self) -> str:
         """The loader's build id, if what gdb asked depends on it."""
         asked = " ".join(line.text for line in self._lines if line.kind is Kind.REQUEST)
-        return build_id(loader()) if any(name in asked for name in self._run.names.libraries) else ""
+        return build_id(loader()) if any(name in asked for name in self._run.names.in_libraries) else ""
 
 
 def loader() -> Path:

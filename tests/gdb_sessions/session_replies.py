@@ -93,8 +93,6 @@ def _memory(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> st
     address, length = int(match[1], 16), int(match[2], 16)
     contents = unhexlify(packet)
     program = names.program_at(address)
-    if names.vdso is not None and names.vdso <= address < names.vdso + 0x4000:
-        return "{of the vdso}" if len(contents) <= length else printable(packet)
     if len(contents) == length and program is not None:
         in_file = program.contents(address, length)
         if in_file is not None:
@@ -102,6 +100,8 @@ def _memory(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> st
         if program.owner(address) not in program.own or length > _OWN_DATA:
             return f"{{{length} bytes}}"
     place = names.place(address) or ""
+    if place.startswith("vdso"):
+        return "{of the vdso}" if len(contents) <= length else printable(packet)
     if program is None and (length > names.word or not place.startswith(("sp", "tls"))):
         return f"{{{len(contents)} bytes}}"
     return word(transcript, packet)

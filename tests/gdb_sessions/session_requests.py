@@ -23,7 +23,7 @@ _PATTERNS = [
         rb"[mx](?P<address>@),@",
         rb"M(?P<address>@),@:(?P<word>@)",
         rb"X(?P<address>@),@:(?P<data>.*)",
-        rb"[Zz][0-4],(?P<address>@),@(?P<agent>;X.*)?",
+        rb"[Zz][0-4],(?P<address>@),@(?P<agent>;.*)?",
         rb"vCont;(?P<actions>.*)",
         rb"H[gc](?P<thread>" + _THREAD + rb")",
         rb"T(?P<thread>" + _THREAD + rb")",

@@ -1,4 +1,5 @@
 /* Threads that work one after the other, and then all wait in a system call until they are interrupted. */
+#define _GNU_SOURCE
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/syscall.h>
