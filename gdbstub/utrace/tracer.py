@@ -109,6 +109,7 @@ class Tracer:
             try:
                 process = self.backend.adopt(pid, tids, launched=False, options=births.BASE_OPTIONS)
             except OSError as error:
+                births.unseize(tids)
                 raise NotPermitted(explain(pid, error)) from None
         for engine in engines:
             self.join(process, engine)
