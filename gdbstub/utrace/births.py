@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gdbstub.arch.description import Architecture
 from gdbstub.linux import elf, procfs, ptrace
 from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.permission import explain
+from gdbstub.linux.wait import decode, wait_for
 from gdbstub.utrace.address_space import AddressSpace
 from gdbstub.utrace.errors import NoTask, NotPermitted
 from gdbstub.utrace.guardian import Guard, Guardian
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.task import Process
+from gdbstub.utrace.tracehook import is_signal_delivery
 
 if TYPE_CHECKING:
     from gdbstub.utrace.ptrace_backend import PtraceBackend
@@ -32,7 +35,10 @@ BASE_OPTIONS = (
 
 
 def address_space(pid: int, architecture: Architecture, guardian: Guardian | None) -> AddressSpace:
-    """The address space that a process has now. Raises OSError."""
+    """The address space that a process has now. Raises OSError.
+
+    `pid`: any thread of the process will do that has not ended, which the leader may have.
+    """
     guard = None if guardian is None else Guard(guardian, pid)
     return AddressSpace(ProcessMemory(pid), architecture, lambda: elf.unused_text(pid), guard)
 
@@ -70,6 +76,18 @@ def seize_all(pid: int, options: int) -> list[int]:
     if not seized:
         raise NotPermitted(explain(pid, PermissionError(1, "")))
     return seized
+
+
+def unseize(tids: Iterable[int]) -> None:
+    """Let threads go that were seized and have not been shown to anybody."""
+    for tid in tids:
+        with contextlib.suppress(OSError):
+            ptrace.interrupt(tid)
+            status = wait_for(tid)
+            if status is not None:
+                outcome = decode(status)
+                signal = outcome.signal if is_signal_delivery(outcome) else 0
+                ptrace.detach(tid, signal)
 
 
 def clone_flags(task: PtraceTask, event: int) -> int:

@@ -66,7 +66,9 @@ class PtraceBackend(Resuming):
     def adopt(self, pid: int, tids: list[int], launched: bool, options: int) -> Process:
         """Take over the seized threads of a process. Raises OSError if it is gone."""
         guardian = None if launched else self.guardian
-        process = Process(pid, self.core, births.address_space(pid, architecture(pid), guardian))
+        # The leader may have ended before its threads: it has no memory then.
+        space = births.address_space(tids[0], architecture(tids[0]), guardian)
+        process = Process(pid, self.core, space)
         process.launched = launched
         self.processes[pid] = process
         for tid in tids:

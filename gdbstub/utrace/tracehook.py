@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from gdbstub.linux import ptrace, signals
 from gdbstub.linux.siginfo import SigInfo
@@ -69,7 +69,7 @@ def name_stop(task: PtraceTask, stopped: Stopped) -> tuple[Hook, SigInfo | None]
     return Hook.GET_SIGNAL, info
 
 
-def is_signal_delivery(outcome: Exited | Killed | Stopped) -> bool:
+def is_signal_delivery(outcome: Exited | Killed | Stopped) -> TypeGuard[Stopped]:
     """Whether a wait status is a signal-delivery-stop."""
     return isinstance(outcome, Stopped) and not outcome.event and outcome.signal != SYSCALL_STOP
 

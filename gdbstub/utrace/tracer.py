@@ -113,6 +113,7 @@ class Tracer:
             try:
                 process = self.backend.adopt(pid, tids, launched=False, options=births.BASE_OPTIONS)
             except OSError as error:
+                births.unseize(tids)
                 raise NotPermitted(explain(pid, error)) from None
         self._join_all(process, engines)
         self._children.expect()
