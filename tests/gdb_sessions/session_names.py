@@ -14,7 +14,6 @@ from pathlib import Path
 from session_elf import ProgramImage, image
 
 _STACK_REACH = 1 << 20
-_TLS_REACH = 1 << 12
 _LOWEST_ADDRESS = 1 << 16
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) .*?(?:(\[\w+\])|/([^/]*))\Z")
 _IN_TEXT = re.compile(r"\{(folder|file \w+|[pt]id \d+)\}")
@@ -76,6 +75,10 @@ class Names:
         except (KeyError, IndexError, ValueError):
             raise UnknownName(name) from None
 
+    def knows(self, number: int) -> bool:
+        """Whether a number is that of a process or thread."""
+        return number in self._bound.get("pid", []) or number in self._bound.get("tid", [])
+
     def identity(self, tid: int) -> str:
         """A thread: its process's name if it is the first thread, else a name of its own."""
         if tid in self._bound.get("pid", []):
@@ -100,7 +103,7 @@ class Names:
             if program.covers(address):
                 prefix = f"{program.path.name}:" if number else ""
                 return prefix + program.name(address)
-        for kind, reach in (("sp", _STACK_REACH), ("tls", _TLS_REACH), ("lm", 1)):
+        for kind, reach in (("tls", 1), ("lm", 1), ("lmid", 1), ("sp", _STACK_REACH)):
             for index, base in enumerate(self._bound.get(kind, [])):
                 if abs(address - base) < reach:
                     return _with_sign(f"{kind} {index + 1}", address - base)
@@ -114,25 +117,26 @@ class Names:
         return None
 
     def _look_at_mappings(self) -> None:
-        for pid in reversed(self._bound.get("pid", [])):
+        """Of all processes that are there; the first one's regions are named without it."""
+        found: dict[str, tuple[int, int]] = {}
+        for index, pid in enumerate(self._bound.get("pid", [])):
             try:
                 lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
             except OSError:
                 continue
-            found: dict[str, tuple[int, int]] = {}
             for match in filter(None, map(_MAPPING.match, lines)):
                 start, end, name = int(match[1], 16), int(match[2], 16), (match[3] or match[4]).strip("[]")
-                found[name] = (found.get(name, (start, end))[0], end)
-            if found:
-                self._regions = {name: place for name, place in found.items() if name not in self._not_regions}
-                return
+                if name not in self._not_regions:
+                    name += f" of pid {index + 1}" if index else ""
+                    found[name] = (found.get(name, (start, end))[0], end)
+        self._regions = found or self._regions
 
     def address(self, name: str) -> int:
         """The address that `place` gave a name."""
         match = _SIGNED.match(name)
         assert match is not None
         base, offset = match[1], int((match[2] or "") + (match[3] or "0"), 16)
-        if base.rpartition(" ")[0] in ("sp", "tls", "lm", "pid", "tid", "fd"):
+        if base.rpartition(" ")[0] in ("sp", "tls", "lm", "lmid", "pid", "tid", "fd"):
             return self.value(base) + offset
         if name == "end":
             return self.file_position
@@ -170,8 +174,7 @@ class Names:
 
     def _number_in_text(self, match: re.Match[str]) -> str:
         number = int(match[0])
-        known = number in self._bound.get("pid", []) or number in self._bound.get("tid", [])
-        return f"{{{self.identity(number)}}}" if known else match[0]
+        return f"{{{self.identity(number)}}}" if self.knows(number) else match[0]
 
     def from_text(self, text: str) -> str:
         """Undo `in_text`."""

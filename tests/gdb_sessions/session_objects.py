@@ -49,7 +49,9 @@ def _libraries(transcript: Transcript, annex: str, contents: bytes) -> str:
     for library in root:
         file_name = library.attrib["name"].rpartition("/")[2]
         place = names.bind("lm", int(library.attrib["lm"], 16))
-        parts.append(f"{file_name} lm={{{place}}} lmid={library.attrib['lmid']}")
+        parts.append(
+            f"{file_name} lm={{{place}}} lmid={{{names.bind('lmid', int(library.attrib['lmid'], 16))}}}"
+        )
     return f"{{{root.tag}: {', '.join(parts)}}}"
 
 
@@ -68,9 +70,9 @@ def _exec_file(transcript: Transcript, annex: str, contents: bytes) -> str:
     return transcript.names.in_text(contents.decode(errors="surrogateescape"))
 
 
-def _signal_information(transcript: Transcript, annex: str, contents: bytes) -> str:
+def signal_information(transcript: Transcript, contents: bytes) -> str:
+    """A whole siginfo: what is in it for its kind of signal."""
     names = transcript.names
-    assert len(contents) == 128
     found = (_SIGINFO if names.word == 8 else _SIGINFO_32).parse(contents)
     value = int.from_bytes(found.fields[: names.word], "little")
     text = f"signo {found.signo} code {found.code}"
@@ -93,6 +95,5 @@ OBJECTS = {
     "libraries-svr4": _libraries,
     "auxv": _auxiliary_vector,
     "exec-file": _exec_file,
-    "siginfo": _signal_information,
     "osdata": _osdata,
 }
