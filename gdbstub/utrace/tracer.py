@@ -102,10 +102,11 @@ class Tracer:
     def attach(self, pid: int, engines: Iterable[Engine] = ()) -> Process:
         """Trace a running process; its threads go on running unless an engine holds them.
 
-        Raises NoTask or NotPermitted, whose text names the cause.
+        Raises NoTask or NotPermitted, whose text names the cause. A process that is still being let go is
+        waited for first; NoTask inside a callback, where that is not possible.
         """
         process = self.processes.get(pid)
-        if process is not None and process.releasing:
+        if process is not None and process.releasing and not self.core.busy:
             self.settle(lambda: pid not in self.processes, _LAST_PATIENCE)
             process = self.processes.get(pid)
         if process is None:

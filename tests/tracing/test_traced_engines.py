@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import random
 import select
@@ -205,6 +206,34 @@ def test_one_that_comes_while_the_last_is_leaving(tracer: Tracer, build: Build, 
     assert len(process.tasks) == 3
     tracer.leave(process, second)
     until(tracer, lambda: not tracer.processes)
+    until(tracer, lambda: waits_unharmed(waiting.pid))
+
+
+def test_what_is_being_let_go_takes_no_engine(tracer: Tracer, build: Build, processes: Processes) -> None:
+    waiting, _ = start(processes, build("traced_wait"), "2")
+    first, second = Recorder("A", []), Recorder("B", [])
+    process = tracer.attach(waiting.pid, [first])
+    task = leader(process)
+    refused: list[int | None] = []
+
+    class FromCallback(Engine):
+        events = int(Event.EXIT)
+
+        def report_exit(self, task: Task, action: int, code: int) -> Answer:
+            tracer.leave(process, first)
+            with pytest.raises(gdbstub.NoTask) as error:
+                tracer.attach(waiting.pid, [second])
+            refused.append(error.value.errno)
+            return None
+
+    _, output = launch(tracer, build("traced_life"), "again", engines=[FromCallback()])
+    until(tracer, lambda: refused == [errno.ESRCH])
+    assert process.releasing
+    with pytest.raises(gdbstub.NoTask):
+        tracer.join(process, second)
+    with pytest.raises(gdbstub.NoTask):
+        gdbstub.attach(task, second)
+    finish(tracer, output)
     until(tracer, lambda: waits_unharmed(waiting.pid))
 
 
