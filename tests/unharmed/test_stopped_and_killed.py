@@ -71,7 +71,15 @@ def grown(started: Program, before: int) -> bool:
     return len(started.text) > before
 
 
-class OnlookerAt(Engine):
+def give_time(starter: Starter, program: Path, tracer: Tracer) -> None:
+    """Wait as long as a child that nobody stops takes to start and to answer."""
+    other, _ = start(starter, program)
+    other.write("p")
+    until(lambda: other.has_written("alive"), tracer)
+    other.write("e")
+
+
+class Onlooker(Engine):
     """Is told of everything and answers nothing."""
 
     events = Event.JCTL | Event.SIGNAL_ALL | Event.SYSCALL | Event.EXIT | Event.DEATH | Event.QUIESCE
@@ -88,7 +96,7 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize("engine", [Holder, OnlookerAt])
+@pytest.mark.parametrize("engine", [Holder, Onlooker])
 @pytest.mark.parametrize("what", PLAYS)
 def test_the_parent_sees_the_same(
     starter: Starter, tracer: Tracer, program: Path, what: str, engine: type[Engine]
@@ -147,6 +155,22 @@ def test_a_process_stopped_while_attached_stays_stopped_when_left(
     assert told(started) == untraced(program, "SIGSTOP SIGCONT exit")
 
 
+def test_a_stopped_process_does_not_run_while_it_is_traced(
+    starter: Starter, tracer: Tracer, program: Path
+) -> None:
+    started, child = start(starter, program)
+    tracer.attach(child, [Onlooker()])
+    play(started, child, "SIGSTOP", tracer)
+    started.write("p")
+    give_time(starter, program, tracer)
+    assert not started.has_written("alive")
+    play(started, child, "SIGCONT", tracer)
+    until(lambda: started.has_written("alive"), tracer)
+    play(started, child, "exit", tracer)
+    started.finish(tracer)
+    assert told(started).replace("alive 0\n", "") == untraced(program, "SIGSTOP SIGCONT exit")
+
+
 def test_a_held_stopped_process_does_not_run_when_it_is_let_go(
     starter: Starter, tracer: Tracer, program: Path
 ) -> None:
@@ -157,7 +181,8 @@ def test_a_held_stopped_process_does_not_run_when_it_is_let_go(
     holder.hold(tracer, leader(process))
     holder.let_go(process)
     started.write("p")
-    until(lambda: state(child) in "tT", tracer)
+    give_time(starter, program, tracer)
+    assert not started.has_written("alive")
     play(started, child, "SIGCONT", tracer)
     until(lambda: started.has_written("alive"), tracer)
     play(started, child, "exit", tracer)
