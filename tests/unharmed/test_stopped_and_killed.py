@@ -53,22 +53,33 @@ def untraced(program: Path, what: str) -> str:
         starter.close()
 
 
+TELLS = {
+    "exit": "exited",
+    "raise": "stopped",
+    "SIGSTOP": "stopped",
+    "SIGTSTP": "stopped",
+    "SIGCONT": "continued",
+    "SIGTERM": "killed",
+    "SIGKILL": "killed",
+}
+"""What the parent says of each."""
+
+
 def play(started: Program, child: int, what: str, tracer: Tracer | None = None) -> None:
-    """Do to the child what the words say, and wait until it has come to it."""
+    """Do to the child what the words say, and wait until the parent has told of it."""
     for word in what.split():
-        before = len(started.text)
+        before = started.text.count(TELLS[word])
         if word == "exit":
             started.write("e")
         elif word == "raise":
             started.write("s")
         else:
             os.kill(child, getattr(signal, word))
-        until(lambda before=before: grown(started, before), tracer)  # type: ignore[misc]
+        until(lambda word=word, before=before: has_told(started, word, before), tracer)  # type: ignore[misc]
 
 
-def grown(started: Program, before: int) -> bool:
-    started.has_written("")
-    return len(started.text) > before
+def has_told(started: Program, word: str, before: int) -> bool:
+    return started.has_written(TELLS[word]) and started.text.count(TELLS[word]) > before
 
 
 def give_time(starter: Starter, program: Path, tracer: Tracer) -> None:
