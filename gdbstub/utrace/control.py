@@ -41,7 +41,7 @@ def attach(
         raise Exists(f"a matching engine is on task {task.tid}")
     if task.attachment(engine) is not None:
         raise Exists(f"the engine is on task {task.tid} already")
-    if task.reaping:
+    if task.reaping or task.process.releasing:
         raise NoTask(f"task {task.tid} is gone")
     task.process.core.link(task, engine)
     return engine

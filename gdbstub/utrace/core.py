@@ -174,6 +174,11 @@ class Utrace:
 
     # What the flows are made of.
 
+    @property
+    def busy(self) -> bool:
+        """A callback is running: no task leaves a stop before it has returned."""
+        return self._busy
+
     def report(self, task: Task, result: int = 0) -> Report:
         """A new pass over a task's engines."""
         return Report(task, self.engine_failed, result)

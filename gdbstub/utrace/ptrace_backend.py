@@ -106,7 +106,7 @@ class PtraceBackend(Resuming):
         if not any(engine in other.engines for other in sharing if other is not process):
             process.address_space.breakpoints.remove_all(engine)
         process.watchpoints.remove_all(engine)
-        if not process.engines:
+        if not process.engines and not process.gathering:
             self.release(process)
 
     def _stopped(self, task: PtraceTask, stopped: Stopped) -> None:

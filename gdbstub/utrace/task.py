@@ -180,6 +180,8 @@ class Process:
         """We started it: it does not outlive us."""
         self.releasing = False
         """No engine is left: each task is let go at its next stop."""
+        self.gathering = False
+        """Engines are joining: it is not let go meanwhile for want of any."""
         self.exiting = False
         """One of its tasks is ending the whole group."""
         self.outcome: Exited | Killed | None = None

@@ -60,6 +60,7 @@ class Tracer:
         self._thread = threading.get_ident()
         self._watched: set[int] = set()
         """Descriptors of processes whose end or collection is waited for."""
+        self._stepping = False
         self._calls: set[Future[Any]] = set()
         """What other threads wait for; under `_calls_lock`, as is `_closed`."""
         self._calls_lock = threading.Lock()
@@ -92,18 +93,22 @@ class Tracer:
         process = self.backend.adopt(pid, [pid], launched=True, options=options)
         task = self.backend.tasks[pid]
         task.stop = Stop(StopKind.USER)
-        for engine in engines:
-            self.join(process, engine)
-        self.core.notify_resume(task)
+        self._join_all(process, engines)
+        if not process.releasing:
+            self.core.notify_resume(task)
         self._children.expect()
         return process
 
     def attach(self, pid: int, engines: Iterable[Engine] = ()) -> Process:
         """Trace a running process; its threads go on running unless an engine holds them.
 
-        Raises NoTask or NotPermitted, whose text names the cause.
+        Raises NoTask or NotPermitted, whose text names the cause. A process that is still being let go is
+        waited for first; NoTask inside a callback, where that is not possible.
         """
         process = self.processes.get(pid)
+        if process is not None and process.releasing and not self.core.busy:
+            self.settle(lambda: pid not in self.processes, _LAST_PATIENCE)
+            process = self.processes.get(pid)
         if process is None:
             tids = births.seize_all(pid, births.BASE_OPTIONS)
             try:
@@ -111,8 +116,7 @@ class Tracer:
             except OSError as error:
                 births.unseize(tids)
                 raise NotPermitted(explain(pid, error)) from None
-        for engine in engines:
-            self.join(process, engine)
+        self._join_all(process, engines)
         self._children.expect()
         return process
 
@@ -132,10 +136,27 @@ class Tracer:
             raise NoTask(f"no thread {tid}") from None
 
     def join(self, process: Process, engine: Engine) -> None:
-        """Attach an engine to all tasks of a process, and to what they make, as `Engine.follow` says."""
+        """Attach an engine to all tasks of a process, and to what they make, as `Engine.follow` says.
+
+        Raises NoTask when the last engine has left the process, which is let go.
+        """
+        if process.releasing:
+            raise NoTask(f"process {process.pid} is being let go")
         for task in list(process.tasks.values()):
             if task.attachment(engine) is None:
                 self.core.join(task, engine, engine.follow, engine.events)
+
+    def _join_all(self, process: Process, engines: Iterable[Engine]) -> None:
+        """Let engines join; one that fails at once leaves the process to those that come after it."""
+        engines = list(engines)
+        process.gathering = True
+        try:
+            for engine in engines:
+                self.join(process, engine)
+        finally:
+            process.gathering = False
+        if engines and not process.engines:
+            self.backend.release(process)
 
     def leave(self, process: Process, engine: Engine) -> None:
         """Detach an engine from all tasks of a process; nothing of it stays behind."""
@@ -166,12 +187,19 @@ class Tracer:
 
     def step(self, timeout: float | None = 0) -> None:
         """Wait for at most `timeout` seconds (None: without end) and act on what has happened."""
-        self._run_soon()
-        if self._closed:
-            return
-        self._poller.poll(0 if self._soon or self.backend.backlog else timeout)
-        self._run_backlog()
-        self._run_soon()
+        self._stepping = True
+        try:
+            waiting = not self._soon
+            self._run_soon()
+            if self._closed:
+                return
+            self._poller.poll(timeout if waiting and not (self._soon or self.backend.backlog) else 0)
+            self._run_backlog()
+            self._run_soon()
+        finally:
+            self._stepping = False
+        if self._soon and not self._closed:
+            self.wake()
 
     def run(self) -> None:
         """Go on until no process is traced."""
@@ -216,11 +244,13 @@ class Tracer:
     def soon(self, callback: Callable[[], None]) -> None:
         """Call back from the loop once what is being done now is done."""
         self._soon.append(callback)
+        if not self._stepping:
+            self.wake()
 
     def post(self, callback: Callable[[], None]) -> None:
         """Call back from the loop; may be used in any thread."""
         self._soon.append(callback)
-        if threading.get_ident() != self._thread:
+        if threading.get_ident() != self._thread or not self._stepping:
             self.wake()
 
     def wake(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 from hypothesis import given
@@ -121,10 +122,10 @@ def test_any_contents_can_be_shown(raw: bytes) -> None:
 
 
 def test_a_real_one() -> None:
-    """sigtimedwait gives what the kernel fills in."""
+    """sigtimedwait gives what the kernel fills in (glibc says SI_USER for SI_TKILL)."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     try:
-        os.kill(os.getpid(), signal.SIGUSR1)
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         seen = signal.sigtimedwait([signal.SIGUSR1], 20)
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR1})

@@ -1,12 +1,12 @@
-/* Calls visit() as often as its second argument says, in as many threads as its first says; writes how often. */
+/* Calls visit() as often as its second argument says, here and in as many threads as its first says. Writes how often
+   that was, and fails if the callers have counted otherwise. Setting `times` to zero ends it early. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static atomic_int visits;
-static int times;
+static atomic_long visits, calls;
+volatile long times;
 
 __attribute__((noinline)) void visit(void)
 {
@@ -15,21 +15,23 @@ __attribute__((noinline)) void visit(void)
 
 static void *thread(void *argument)
 {
-    for (int i = 0; i < times; i++)
+    long made = 0;
+    for (; made < times; made++)
         visit();
+    calls += made;
     return argument;
 }
 
 int main(int argc, char **argv)
 {
     int threads = atoi(argv[1]);
-    times = atoi(argv[2]);
+    times = atol(argv[2]);
     pthread_t others[threads];
     for (int i = 0; i < threads; i++)
         pthread_create(&others[i], NULL, thread, NULL);
+    thread(NULL);
     for (int i = 0; i < threads; i++)
         pthread_join(others[i], NULL);
-    thread(NULL);
-    printf("%d\n", visits);
-    return 0;
+    printf("%ld\n", visits);
+    return visits != calls;
 }

@@ -1,7 +1,8 @@
-"""A tracer that is closed after each test, which fails if an engine raised."""
+"""A tracer for each test."""
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,8 @@ from gdbstub import Engine, Task, Tracer
 
 
 @pytest.fixture
-def tracer() -> Iterator[Tracer]:
+def tracer(processes: list[subprocess.Popen[bytes]]) -> Iterator[Tracer]:
+    """Closed after the test, before `processes` are ended; the test fails if an engine raised."""
     failures: list[Exception] = []
 
     def failed(task: Task, engine: Engine, error: Exception) -> None:

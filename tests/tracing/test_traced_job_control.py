@@ -20,6 +20,7 @@ from tracing_support import (
     read_line,
     resume,
     state,
+    unblock_child_signal,
     until,
 )
 
@@ -40,7 +41,9 @@ class Shell:
     def __init__(self, tracer: Tracer, build: Build, threads: int) -> None:
         self.terminal, self._far_end = pty.openpty()
         command = [build("traced_shell"), os.ttyname(self._far_end), build("traced_wait"), str(threads)]
-        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdout=subprocess.PIPE, preexec_fn=unblock_child_signal
+        )
         lines = {read_line(self.process), read_line(self.process)}
         lines.remove("ready")
         self.job = int(lines.pop())

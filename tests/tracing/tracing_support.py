@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
@@ -112,10 +113,19 @@ def run(tracer: Tracer, program: Path | str, *arguments: str, engines: Iterable[
 
 def start(processes: Processes, program: Path | str, *arguments: str) -> tuple[subprocess.Popen[bytes], str]:
     """Start a program without tracing it; its first line of output."""
-    command = [str(program), *arguments]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(program), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        preexec_fn=unblock_child_signal,
+    )
     processes.append(process)
     return process, read_line(process)
+
+
+def unblock_child_signal() -> None:
+    """In a new process: SIGCHLD as it was before this thread had a tracer."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 def read_line(process: subprocess.Popen[bytes]) -> str:
