@@ -153,6 +153,24 @@ def test_one_that_cannot_even_be_attached_or_released(
     assert [report.event for report in other.log] == ["exit"]
 
 
+def test_a_process_whose_only_engine_fails_at_once_is_let_go(
+    tracer: Tracer, build: Build, processes: Processes, failures: list[tuple[Engine, str]]
+) -> None:
+    class NotAttached(Engine):
+        def attached(self, task: Task) -> None:
+            raise LookupError("attached")
+
+    waiting, _ = start(processes, build("traced_wait"))
+    for traced in (
+        tracer.attach(waiting.pid, [NotAttached()]),
+        launch(tracer, build("traced_life"), "again", engines=[NotAttached()])[0],
+    ):
+        assert traced.releasing
+    until(tracer, lambda: not tracer.processes)
+    until(tracer, lambda: waits_unharmed(waiting.pid))
+    assert len(failures) == 2
+
+
 def test_children_without_threads(tracer: Tracer, build: Build) -> None:
     class ChildrenOnly(Recorder):
         follow = Follow.CHILDREN
