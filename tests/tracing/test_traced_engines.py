@@ -186,6 +186,22 @@ def test_children_without_threads(tracer: Tracer, build: Build) -> None:
     assert thread not in ended
 
 
+@pytest.mark.parametrize("way", ["fork", "vfork and exec"])
+def test_a_child_that_nobody_follows_is_not_traced(tracer: Tracer, build: Build, way: str) -> None:
+    forks = build("traced_late_reaper"), ()
+    vforks = build("traced_vfork"), (build("traced_sleep"),)
+    program, arguments = forks if way == "fork" else vforks
+    engine = Recorder("parent", [], Event.CLONE)
+    process, output = launch(tracer, program, *map(str, arguments), engines=[engine])
+    until(tracer, lambda: len(output.text.splitlines()) == 1 + len(arguments))
+    (child,) = [report.detail for report in engine.log]
+    assert str(child) in output.text.split()
+    until(tracer, lambda: list(tracer.processes) == [process.pid] and waits_unharmed(child))
+    os.kill(child, signal.SIGKILL)
+    tracer.kill(process)
+    finish(tracer, output)
+
+
 def waits_unharmed(pid: int) -> bool:
     return procfs.tracer(pid) == 0 and all(state(tid) == "S" for tid in procfs.tasks(pid))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -76,7 +77,8 @@ def shell(
     processes.append(shell.process)
     yield shell
     if not procfs.is_zombie(shell.process.pid):
-        os.kill(shell.job, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(shell.job, signal.SIGKILL)
     shell.close()
 
 
