@@ -220,6 +220,14 @@ class Architecture:
     breakpoint: bytes
     breakpoint_pc_offset: int
     """How far behind the breakpoint's address the program counter stands after the trap."""
+    breakpoint_traps: tuple[bytes, ...]
+    """All instructions that trap as the breakpoint does; the program counter then stands behind them."""
+    flag_pushes: frozenset[bytes]
+    """Instructions that put the flags onto the stack, the one by which the processor steps among them."""
+    trap_flag: int
+    """That flag's bit."""
+    flags: str
+    """The register that it is in."""
     debug_registers: DebugRegisters
     relocate: Callable[[bytes, int, int], OutOfLine | None]
     """(code, address, new address) -> the first instruction of `code` made to run at the new address."""

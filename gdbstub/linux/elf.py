@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from gdbstub.linux import procfs
 
 _EI_CLASS = 4
@@ -20,14 +22,25 @@ def unused_text(pid: int) -> list[tuple[int, int]]:
     its file and the end of its last page.
     """
     found = []
-    for mapping in procfs.maps(pid):
+    tid, mappings = _maps_of_any_thread(pid)
+    for mapping in mappings:
         if "x" not in mapping.permissions or not mapping.inode:
             continue
-        for file_end in _text_ends(f"/proc/{pid}/root{mapping.path}"):
+        for file_end in _text_ends(f"/proc/{tid}/root{mapping.path}"):
             end = mapping.start + file_end - mapping.offset
             if mapping.start < end < mapping.end and mapping.end - end < 4096:
                 found.append((end, mapping.end))
     return found
+
+
+def _maps_of_any_thread(pid: int) -> tuple[int, list[procfs.Mapping]]:
+    """A thread that has not ended (a leader may have, before its threads), and the mappings."""
+    for tid in procfs.tasks(pid):
+        with contextlib.suppress(ProcessLookupError):
+            mappings = list(procfs.maps(tid))
+            if mappings:
+                return tid, mappings
+    return pid, []
 
 
 def _text_ends(path: str) -> list[int]:

@@ -1,53 +1,15 @@
-"""What the tracer's loop waits with: epoll, SIGCHLD as a descriptor, and a wake-up descriptor."""
+"""What the tracer's loop waits with: callbacks over epoll."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import select
-import signal
 import time
 from collections.abc import Callable
 
-from gdbstub.linux.libc import libc, raise_errno
-
-_SFD_NONBLOCK, _SFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
-_SIGSET_BYTES = 128
-_SIGNALFD_SIGINFO_SIZE = 128
 _PATIENCE = 50e-6
 """Seconds of active waiting."""
-
-
-class ChildSignal:
-    """SIGCHLD of the calling thread as a readable descriptor.
-
-    The signal is blocked in this thread until `close`. It must be the process's only thread, or every other
-    one must block SIGCHLD too: a thread that does not may take the signal away.
-    """
-
-    def __init__(self) -> None:
-        self.former_mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD}))
-        """Signals that were blocked before; what a program that is started should have."""
-        mask = (ctypes.c_ulong * (_SIGSET_BYTES // ctypes.sizeof(ctypes.c_ulong)))()
-        mask[0] = 1 << (signal.SIGCHLD - 1)
-        self._descriptor: int = libc.signalfd(-1, mask, _SFD_NONBLOCK | _SFD_CLOEXEC)
-        if self._descriptor < 0:
-            raise raise_errno("signalfd")
-
-    def fileno(self) -> int:
-        """Readable when SIGCHLD has come since `clear`."""
-        return self._descriptor
-
-    def clear(self) -> None:
-        """Take note of what has come."""
-        with contextlib.suppress(BlockingIOError):
-            os.read(self._descriptor, _SIGNALFD_SIGINFO_SIZE)
-
-    def close(self) -> None:
-        """Give the signal back as it was."""
-        os.close(self._descriptor)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.former_mask)
 
 
 class Poller:

@@ -60,7 +60,7 @@ def _name_of(pid: int) -> str:
 def _each_process(row: Callable[[int], Iterator[Row]]) -> Iterator[Row]:
     """Rows for all processes; those that end meanwhile are left out."""
     for pid in procfs.processes():
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(ProcessLookupError, FileNotFoundError, PermissionError):
             yield from list(row(pid))
 
 

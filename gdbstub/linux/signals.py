@@ -12,6 +12,8 @@ from enum import Enum
 SIGTRAP, SIGKILL, SIGSTOP, SIGCONT, SIGCHLD = 5, 9, 19, 18, 17
 SIGTERM, SIGQUIT, SIGTSTP, SIGINT = 15, 3, 20, 2
 STOP_SIGNALS = frozenset({SIGSTOP, SIGTSTP, 21, 22})
+FAULTS = frozenset({4, 5, 7, 8, 11})
+"""Signals by which the processor tells of an instruction."""
 LAST = 64
 
 SI_KERNEL = 0x80

@@ -9,10 +9,10 @@ from typing import NamedTuple
 WALL = 0x40000000
 """__WALL: children of every kind, threads included (linux/wait.h)."""
 
-_OF_THIS_THREAD_S_TRACEES = -0x80000000 | 0x20000000
-"""__WCLONE | __WNOTHREAD: what this thread traces, and none of our own children that it does not trace
-(kernel/exit.c, eligible_child).
-"""
+_TRACEES = -0x80000000
+"""__WCLONE: what is traced, and none of our own children that is not (kernel/exit.c, eligible_child)."""
+_OF_THIS_THREAD = 0x20000000
+"""__WNOTHREAD."""
 _POLL_INTERVAL = 0.0002
 
 
@@ -57,12 +57,21 @@ def collect() -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     while True:
         try:
-            tid, status = os.waitpid(-1, _OF_THIS_THREAD_S_TRACEES | os.WNOHANG)
+            tid, status = os.waitpid(-1, _TRACEES | _OF_THIS_THREAD | os.WNOHANG)
         except ChildProcessError:
             return found
         if tid == 0:
             return found
         found.append((tid, status))
+
+
+def wait_without_collecting() -> bool:
+    """Wait until a tracee of any thread of this process has a status; False if nothing is traced."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WSTOPPED | os.WNOWAIT | _TRACEES)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def has_ended(pid: int) -> bool:

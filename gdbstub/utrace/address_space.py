@@ -11,6 +11,7 @@ from gdbstub.linux.memory import MemoryFault
 if TYPE_CHECKING:
     from gdbstub.arch.description import Architecture
     from gdbstub.utrace.breakpoints import Breakpoints
+    from gdbstub.utrace.guardian import Guard
     from gdbstub.utrace.task import Process
 
 
@@ -34,6 +35,8 @@ class Overlay:
     """Bytes that the layer has put over the program's own."""
 
     __slots__ = ("address", "original", "planted")
+    stops_threads = False
+    """A thread that comes upon it depends on the tracer."""
 
     def __init__(self, address: int, original: bytes, planted: bytes) -> None:
         self.address = address
@@ -46,9 +49,13 @@ class AddressSpace:
     """The memory of a process, or of several that share it (vfork)."""
 
     def __init__(
-        self, memory: Memory, architecture: Architecture, unused_text: Callable[[], list[tuple[int, int]]]
+        self,
+        memory: Memory,
+        architecture: Architecture,
+        unused_text: Callable[[], list[tuple[int, int]]],
+        guard: Guard | None = None,
     ) -> None:
-        """`unused_text` finds executable addresses that no code uses."""
+        """`unused_text` finds executable addresses that no code uses. `guard` is told of breakpoints."""
         from gdbstub.utrace.breakpoints import Breakpoints
         from gdbstub.utrace.scratch import Scratch
 
@@ -57,6 +64,7 @@ class AddressSpace:
         self.processes: list[Process] = []
         self.breakpoints: Breakpoints = Breakpoints(self)
         self.scratch: Scratch = Scratch(self, unused_text)
+        self._guard = guard
         self._overlays: dict[int, Overlay] = {}
         self._addresses: list[int] = []
         self._longest = 0
@@ -88,14 +96,24 @@ class AddressSpace:
         self.memory.write(address, bytes(raw))
         for overlay in overlays:
             _copy(address, contents, overlay.address, overlay.original)
+            self._tell_guard(overlay)
 
     def plant(self, overlay: Overlay) -> None:
         """Put an overlay's bytes into memory. Raises MemoryFault."""
-        self.memory.write(overlay.address, overlay.planted)
-        self.adopt(overlay)
+        self._tell_guard(overlay)
+        try:
+            self.memory.write(overlay.address, overlay.planted)
+        except MemoryFault:
+            self._tell_guard_of_end(overlay)
+            raise
+        self._keep(overlay)
 
     def adopt(self, overlay: Overlay) -> None:
         """Take note of an overlay that is in memory already."""
+        self._tell_guard(overlay)
+        self._keep(overlay)
+
+    def _keep(self, overlay: Overlay) -> None:
         self._overlays[overlay.address] = overlay
         bisect.insort(self._addresses, overlay.address)
         self._longest = max(self._longest, len(overlay.planted))
@@ -104,7 +122,24 @@ class AddressSpace:
         """Put the program's own bytes back. Raises MemoryFault if that memory is not there any more."""
         del self._overlays[overlay.address]
         self._addresses.remove(overlay.address)
-        self.memory.write(overlay.address, bytes(overlay.original))
+        try:
+            self.memory.write(overlay.address, bytes(overlay.original))
+        finally:
+            self._tell_guard_of_end(overlay)
+
+    def close(self) -> None:
+        """Nothing more is done here."""
+        self.memory.close()
+        if self._guard is not None:
+            self._guard.close()
+
+    def _tell_guard(self, overlay: Overlay) -> None:
+        if self._guard is not None and overlay.stops_threads:
+            self._guard.planting(overlay)
+
+    def _tell_guard_of_end(self, overlay: Overlay) -> None:
+        if self._guard is not None:
+            self._guard.unplanted(overlay)
 
     def overlays(self) -> list[Overlay]:
         """Everything that is planted, in address order."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from gdbstub.arch.description import Architecture
 from gdbstub.linux import elf, procfs, ptrace
 from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.permission import explain
+from gdbstub.linux.wait import decode, wait_for
 from gdbstub.utrace.address_space import AddressSpace
 from gdbstub.utrace.errors import NoTask, NotPermitted
+from gdbstub.utrace.guardian import Guard, Guardian
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.task import Process
+from gdbstub.utrace.tracehook import is_signal_delivery
 
 if TYPE_CHECKING:
     from gdbstub.utrace.ptrace_backend import PtraceBackend
@@ -30,9 +34,13 @@ BASE_OPTIONS = (
 )
 
 
-def address_space(pid: int, architecture: Architecture) -> AddressSpace:
-    """The address space that a process has now. Raises OSError."""
-    return AddressSpace(ProcessMemory(pid), architecture, lambda: elf.unused_text(pid))
+def address_space(pid: int, architecture: Architecture, guardian: Guardian | None) -> AddressSpace:
+    """The address space that a process has now. Raises OSError.
+
+    `pid`: any thread of the process will do that has not ended, which the leader may have.
+    """
+    guard = None if guardian is None else Guard(guardian, pid)
+    return AddressSpace(ProcessMemory(pid), architecture, lambda: elf.unused_text(pid), guard)
 
 
 def seize_all(pid: int, options: int) -> list[int]:
@@ -70,6 +78,18 @@ def seize_all(pid: int, options: int) -> list[int]:
     return seized
 
 
+def unseize(tids: Iterable[int]) -> None:
+    """Let threads go that were seized and have not been shown to anybody."""
+    for tid in tids:
+        with contextlib.suppress(OSError):
+            ptrace.interrupt(tid)
+            status = wait_for(tid)
+            if status is not None:
+                outcome = decode(status)
+                signal = outcome.signal if is_signal_delivery(outcome) else 0
+                ptrace.detach(tid, signal)
+
+
 def clone_flags(task: PtraceTask, event: int) -> int:
     """The CLONE_* flags with which a task, stopped inside clone or fork, made its child."""
     abi = task.process.architecture.syscall
@@ -101,7 +121,8 @@ def child_of(backend: PtraceBackend, parent: PtraceTask, tid: int, flags: int) -
         if flags & CLONE_VM:
             space = parent.process.address_space
         else:
-            space = address_space(tid, parent.process.architecture)
+            guardian = backend.guardian_of(parent.process)
+            space = address_space(tid, parent.process.architecture, guardian)
             space.breakpoints.inherit(parent.process.address_space.breakpoints)
         process = Process(tid, backend.core, space)
         process.launched = parent.process.launched

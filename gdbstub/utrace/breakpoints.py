@@ -33,6 +33,7 @@ class Plant(Overlay):
     """The breakpoint instruction in memory, and what is known about passing it."""
 
     __slots__ = ("out_of_line", "owners")
+    stops_threads = True
 
     def __init__(self, address: int, original: bytes, planted: bytes) -> None:
         super().__init__(address, original, planted)

@@ -15,18 +15,18 @@ from gdbstub.linux.machine import architecture
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.linux.wait import Exited, Killed, Stopped, decode
 from gdbstub.utrace import births, interruption, passing, redelivery, traps
+from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.core import Utrace
 from gdbstub.utrace.engine import Engine
 from gdbstub.utrace.errors import NoTask
 from gdbstub.utrace.events import Event, Jctl
+from gdbstub.utrace.guardian import Guardian
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.resuming import Resuming
 from gdbstub.utrace.stops import Stop, StopKind
 from gdbstub.utrace.syscall import Syscall, SyscallEntry, SyscallExit
 from gdbstub.utrace.task import Process, Program, Task
 from gdbstub.utrace.tracehook import Hook, name_stop
-
-_FAULTS = frozenset({4, 5, 7, 8, 11})
 
 
 class PtraceBackend(Resuming):
@@ -47,6 +47,7 @@ class PtraceBackend(Resuming):
         self.core = Utrace(self)
         self.processes: dict[int, Process] = {}
         self.tasks: dict[int, PtraceTask] = {}
+        self.guardian = Guardian()
         self._strays: dict[int, list[int]] = {}
         handlers: dict[Hook, Callable[[PtraceTask, Stopped, Mark | None], None]] = {
             Hook.NOTIFY_RESUME: self._notify_resume,
@@ -64,7 +65,10 @@ class PtraceBackend(Resuming):
 
     def adopt(self, pid: int, tids: list[int], launched: bool, options: int) -> Process:
         """Take over the seized threads of a process. Raises OSError if it is gone."""
-        process = Process(pid, self.core, births.address_space(pid, architecture(pid)))
+        guardian = None if launched else self.guardian
+        # The leader may have ended before its threads: it has no memory then.
+        space = births.address_space(tids[0], architecture(tids[0]), guardian)
+        process = Process(pid, self.core, space)
         process.launched = launched
         self.processes[pid] = process
         for tid in tids:
@@ -73,6 +77,10 @@ class PtraceBackend(Resuming):
             process.tasks[tid] = task
             self.tasks[tid] = task
         return process
+
+    def guardian_of(self, process: Process) -> Guardian | None:
+        """Who takes care of a process if we die of SIGKILL; what was launched dies with us."""
+        return None if process.launched else self.guardian
 
     def dispatch(self, tid: int, status: int) -> None:
         """Act on one wait status."""
@@ -108,9 +116,11 @@ class PtraceBackend(Resuming):
         task.stop = Stop(StopKind.USER)
         hook, task.signal = name_stop(task, stopped)
         mark = None
+        if hook is Hook.TRAP and task.stepped_from is not None:
+            traps.hide_step(task)
         if task.out_of_line is not None:
             mark = passing.position(task)
-            if mark is not None and not mark.executed and self._finishes_copy(task, hook):
+            if mark is not None and not mark.executed and self._finishes_copy(task, hook, mark):
                 return
             slot = task.out_of_line.slot
             task.left_copy = range(slot.address, slot.address + len(slot.planted))
@@ -122,17 +132,25 @@ class PtraceBackend(Resuming):
             task.deferred = []
         self._at[hook - 1](task, stopped, mark)
 
-    def _finishes_copy(self, task: PtraceTask, hook: Hook) -> bool:
+    def _finishes_copy(self, task: PtraceTask, hook: Hook, mark: Mark) -> bool:
         """Step a task out of a relocated instruction that it is in the middle of, before anything else.
 
-        Without it a signal handler would run in between, and return to the breakpoint.
+        Without it a signal handler would run in between, and return to the breakpoint. A system call is
+        not made first, since the signal may be what is to end it; that its handler returns to the
+        breakpoint is remembered.
         """
-        info = task.signal
-        if info is None:
+        info, copy = task.signal, task.out_of_line
+        if info is None or copy is None:
             return False
-        if hook is Hook.GET_SIGNAL and info.number not in _FAULTS:
+        if hook is Hook.GET_SIGNAL and info.number not in signals.FAULTS:
+            if copy.code.is_syscall:
+                task.returns_to = mark.pc, task.registers.sp
+                return False
             task.deferred.append(info)
         elif hook is not Hook.TRAP or info.code == signals.SI_KERNEL:
+            return False
+        elif task.step != Resume.RESUME and task.registers.pc == copy.slot.address:
+            # One round of a repeated string instruction, which is a step.
             return False
         self.resume(task, ptrace.SINGLESTEP, internal=True)
         return True
@@ -181,7 +199,7 @@ class PtraceBackend(Resuming):
             if again.departure is not None:
                 self.depart(task, again.departure)
                 return
-        if mark is not None and shown.number in _FAULTS and shown.address in task.left_copy:
+        if mark is not None and shown.number in signals.FAULTS and shown.address in task.left_copy:
             shown.address = mark.pc
         interruption.note_broken_call(task)
         self.core.get_signal(task, shown)
@@ -261,11 +279,12 @@ class PtraceBackend(Resuming):
         former = ptrace.event_message(task.tid)
         process = task.process
         old = process.address_space
-        process.address_space = births.address_space(process.pid, architecture(process.pid))
+        guardian = self.guardian_of(process)
+        process.address_space = births.address_space(process.pid, architecture(process.pid), guardian)
         process.address_space.processes.append(process)
         old.processes.remove(process)
         if not old.processes:
-            old.memory.close()
+            old.close()
         process.watchpoints = process.new_watchpoints()
         task.debug_generation = 0
         task.out_of_line = task.passed = task.broken_call = None

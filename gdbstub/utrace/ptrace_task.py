@@ -68,6 +68,12 @@ class PtraceTask(Task):
         """It waits for its vfork child and cannot be stopped."""
         self.signal: SigInfo | None = None
         """The signal of the signal-delivery-stop that it is in, as the kernel has it."""
+        self.stepped_from: int | None = None
+        """Where the instruction lies that it was last sent to step over; None if it was not."""
+        self.runs_original = False
+        """It was last sent to run the instruction under a breakpoint in its place."""
+        self.returns_to: tuple[int, int] | None = None
+        """(pc, sp) of a breakpoint that it has been told of, where a signal handler is to return to."""
         self.left_copy = range(0)
         """Addresses of the relocated instruction that it was last found in."""
         self.deferred: list[SigInfo] = []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from gdbstub.linux import procfs, ptrace, signals
 from gdbstub.linux.block_step import block_step_works
-from gdbstub.linux.wait import wait_for
+from gdbstub.linux.siginfo import SigInfo
+from gdbstub.linux.wait import Stopped, decode, wait_for
 from gdbstub.utrace import interruption, passing, redelivery, traps
 from gdbstub.utrace.actions import Resume, Signal
 from gdbstub.utrace.breakpoints import Plant
@@ -17,12 +18,14 @@ from gdbstub.utrace.events import Event
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.stops import StopKind
 from gdbstub.utrace.task import Departure, Disposition, Process, Task
+from gdbstub.utrace.tracehook import is_processor_trap, is_signal_delivery
 
 if TYPE_CHECKING:
     from gdbstub.utrace.core import Utrace
 
 _RUN = int(Resume.RESUME)
 _SYSCALLS, _EXIT = Event.SYSCALL, Event.EXIT
+_STEPS = (ptrace.SINGLESTEP, ptrace.SINGLEBLOCK)
 _PATIENCE = 0.5
 """Seconds for a thread to stop; one that takes longer is stuck in the kernel and runs no code meanwhile."""
 _TO_USER = frozenset({StopKind.USER, StopKind.SIGNAL, StopKind.TRAP, StopKind.SYSCALL_EXIT})
@@ -40,8 +43,6 @@ class Resuming:
         self.process_gone = process_gone
         self.backlog: list[tuple[int, int]] = []
         """Wait statuses that were collected out of turn and are still to be acted on."""
-        self.released_children: set[int] = set()
-        """Processes that we started and then let go: nobody else collects them."""
 
     @cached_property
     def block_step(self) -> bool:
@@ -162,7 +163,7 @@ class Resuming:
         signal = departure.signal
         if signal is not None and self._interrupts(task, signal.number):
             return None
-        task.passed = None
+        task.passed = task.returns_to = None
         return task.process.address_space.breakpoints.at(passed)
 
     def _send_first(self, task: PtraceTask, departure: Departure) -> None:
@@ -202,11 +203,37 @@ class Resuming:
             task.write_back()
             ptrace.request(request, task.tid, 0, redelivery.deliver(task, departure))
             status = wait_for(task.tid)
+            while status is not None and self._is_too_early(task, status, plant.address, calls):
+                ptrace.request(request, task.tid)
+                status = wait_for(task.tid)
         finally:
             space.memory.write(plant.address, plant.planted)
         self._left_stop(task, request, internal=task.step == _RUN)
+        task.runs_original, task.stepped_from = True, None if calls else plant.address
         if status is not None:
             self.backlog.append((task.tid, status))
+
+    def _is_in_backlog(self, task: PtraceTask) -> bool:
+        return any(tid == task.tid for tid, _ in self.backlog)
+
+    def _is_too_early(self, task: PtraceTask, status: int, address: int, calls: bool) -> bool:
+        """Whether a task has stopped before the instruction that it is to run alone.
+
+        An interruption that came too late for the stop before has no meaning. A signal is put off, since
+        its handler would return to the breakpoint; unless it may be what is to end a system call.
+        """
+        outcome = decode(status)
+        if isinstance(outcome, Stopped) and outcome.event == ptrace.EVENT_STOP:
+            task.forget_registers()
+            early = outcome.signal == signals.SIGTRAP and not traps.is_waiting(task)
+            return early and task.registers.pc == address
+        if calls or not is_signal_delivery(outcome):
+            return False
+        info = SigInfo(ptrace.get_siginfo(task.tid))
+        if is_processor_trap(info) or info.number in signals.FAULTS:
+            return False
+        task.deferred.append(info)
+        return True
 
     def _running(self, process: Process, besides: PtraceTask) -> list[PtraceTask]:
         return [
@@ -220,6 +247,8 @@ class Resuming:
 
     def _stop_now(self, task: PtraceTask) -> None:
         """Wait for the next stop of a running task, to be acted on later."""
+        if self._is_in_backlog(task):
+            return
         self.request_stop(task, interrupt=False)
         if not task.doomed:
             status = wait_for(task.tid, _PATIENCE)
@@ -238,6 +267,8 @@ class Resuming:
     def _left_stop(self, task: PtraceTask, request: int, internal: bool) -> None:
         task.traces_syscalls = request == ptrace.SYSCALL
         task.internal_step = internal
+        task.runs_original = False
+        task.stepped_from = task.registers.pc if request in _STEPS else None
         task.forget_registers()
         task.signal = None
         if task.stop is not None:
@@ -263,7 +294,7 @@ class Resuming:
     def hold_job_stopped(self, task: Task) -> bool:
         """Turn a job control stop into one at which registers can be read."""
         assert isinstance(task, PtraceTask)
-        if not task.listening:
+        if not task.listening or self._is_in_backlog(task):
             return False
         self._interrupt(task)
         status = None if task.doomed else wait_for(task.tid)
@@ -328,7 +359,5 @@ class Resuming:
             space = process.address_space
             space.processes.remove(process)
             if not space.processes:
-                space.memory.close()
-            if process.launched and process.outcome is None:
-                self.released_children.add(process.pid)
+                space.close()
             self.process_gone(process)

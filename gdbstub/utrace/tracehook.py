@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from gdbstub.linux import ptrace, signals
 from gdbstub.linux.siginfo import SigInfo
-from gdbstub.linux.wait import Stopped
+from gdbstub.linux.wait import Exited, Killed, Stopped
 
 if TYPE_CHECKING:
     from gdbstub.utrace.ptrace_task import PtraceTask
@@ -67,6 +67,11 @@ def name_stop(task: PtraceTask, stopped: Stopped) -> tuple[Hook, SigInfo | None]
         handler = info.code == signals.TRAP_HANDLER
         return (Hook.SIGNAL_HANDLER if handler else Hook.TRAP), info
     return Hook.GET_SIGNAL, info
+
+
+def is_signal_delivery(outcome: Exited | Killed | Stopped) -> TypeGuard[Stopped]:
+    """Whether a wait status is a signal-delivery-stop."""
+    return isinstance(outcome, Stopped) and not outcome.event and outcome.signal != SYSCALL_STOP
 
 
 def is_processor_trap(info: SigInfo) -> bool:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gdbstub.linux import ptrace, signals
-from gdbstub.linux.event_loop import ChildSignal, Poller
+from gdbstub.linux.child_notice import child_notice
+from gdbstub.linux.event_loop import Poller
 from gdbstub.linux.permission import explain
 from gdbstub.linux.procfs import thread_group
 from gdbstub.linux.spawn import Launch, spawn
@@ -50,13 +51,15 @@ class Tracer:
         """Told when an engine raised and was detached."""
         self.on_gone: list[Callable[[Process], None]] = []
         """Told when a process has ended or has been let go."""
-        self._child_signal = ChildSignal()
+        self._children = child_notice()
         self._poller = Poller()
-        self._poller.add(self._child_signal.fileno(), self._collect)
+        self._poller.add(self._children.fileno(), self._collect)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._poller.add(self._wake_read, self._woken)
         self._soon: deque[Callable[[], None]] = deque()
         self._thread = threading.get_ident()
+        self._watched: set[int] = set()
+        """Descriptors of processes whose end or collection is waited for."""
         self._stepping = False
         self._calls: set[Future[Any]] = set()
         """What other threads wait for; under `_calls_lock`, as is `_closed`."""
@@ -81,7 +84,7 @@ class Tracer:
         """
         if not isinstance(launch, Launch):
             launch = Launch(launch)
-        launch.signal_mask = self._child_signal.former_mask
+        launch.signal_mask = self._children.former_mask
         options = ptrace.O_TRACEEXEC | ptrace.O_TRACESYSGOOD | ptrace.O_EXITKILL
         pid = spawn(launch, options)
         self._wait_for_program(pid, programs)
@@ -93,6 +96,7 @@ class Tracer:
         self._join_all(process, engines)
         if not process.releasing:
             self.core.notify_resume(task)
+        self._children.expect()
         return process
 
     def attach(self, pid: int, engines: Iterable[Engine] = ()) -> Process:
@@ -110,8 +114,10 @@ class Tracer:
             try:
                 process = self.backend.adopt(pid, tids, launched=False, options=births.BASE_OPTIONS)
             except OSError as error:
+                births.unseize(tids)
                 raise NotPermitted(explain(pid, error)) from None
         self._join_all(process, engines)
+        self._children.expect()
         return process
 
     def attach_task(self, tid: int) -> Task:
@@ -212,7 +218,7 @@ class Tracer:
         """Like `run_until`, but acting on tasks alone: no other descriptor's callback runs meanwhile."""
         deadline = time.monotonic() + timeout
         poller = select.poll()
-        poller.register(self._child_signal.fileno(), select.POLLIN)
+        poller.register(self._children.fileno(), select.POLLIN)
         while not condition():
             remaining = deadline - time.monotonic()
             if remaining <= 0:
@@ -288,8 +294,11 @@ class Tracer:
             self._closed = True
             for future in self._calls:
                 future.cancel()
+        self.backend.guardian.close()
         self._poller.close()
-        self._child_signal.close()
+        for descriptor in self._watched:
+            os.close(descriptor)
+        self._children.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
 
@@ -300,12 +309,12 @@ class Tracer:
         self.close()
 
     def _collect(self) -> None:
-        self._child_signal.clear()
+        self._children.clear()
         self._run_backlog()
-        for tid, status in collect():
-            self.backend.dispatch(tid, status)
-        released = self.backend.released_children
-        released.difference_update([pid for pid in released if has_ended(pid)])
+        # All in the backlog: whoever looks for a task's next stop has to know what has been collected.
+        self.backend.backlog += collect()
+        self._run_backlog()
+        self._children.expect()
         self._run_backlog()
 
     def _run_backlog(self) -> None:
@@ -346,23 +355,36 @@ class Tracer:
         self.on_engine_error(task, engine, error)
 
     def _process_gone(self, process: Process) -> None:
+        if process.launched and process.outcome is None:
+            # Let go: it is our child still, and nobody else collects it.
+            self._watch_process(process.pid, select.EPOLLIN, lambda: has_ended(process.pid))
         for callback in self.on_gone:
             callback(process)
 
     def _watch_reap(self, task: Task) -> None:
         """Report the reaping of a process that is somebody else's child."""
+        if not self._watch_process(task.tid, 0, lambda: self.core.release_task(task)):
+            self.core.release_task(task)
+
+    def _watch_process(self, pid: int, events: int, happened: Callable[[], object]) -> bool:
+        """Call back once when a process has ended (EPOLLIN) or has been collected (0: EPOLLHUP comes always).
+
+        False if it is gone already.
+        """
         try:
-            descriptor = os.pidfd_open(task.tid)
+            descriptor = os.pidfd_open(pid)
         except ProcessLookupError:
-            self.core.release_task(task)
-            return
+            return False
 
-        def reaped() -> None:
+        def ready() -> None:
             self._poller.remove(descriptor)
+            self._watched.remove(descriptor)
             os.close(descriptor)
-            self.core.release_task(task)
+            happened()
 
-        self._poller.add(descriptor, reaped, 0)
+        self._watched.add(descriptor)
+        self._poller.add(descriptor, ready, events)
+        return True
 
 
 _LAST_PATIENCE = 10.0

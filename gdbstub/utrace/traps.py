@@ -17,6 +17,7 @@ from gdbstub.utrace.flows import Trap
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.tracehook import is_processor_trap
 
+_LONGEST_FLAG_PUSH = 2
 _STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
 
 
@@ -32,12 +33,12 @@ class Found:
 def classify(task: PtraceTask, info: SigInfo, inside_copy: bool, block_step: bool) -> Found:
     """Find the cause of a trap; puts the program counter back onto a breakpoint that was hit.
 
-    `inside_copy`: the thread was in a relocated instruction, so an int3 there is the program's own.
+    `inside_copy`: the thread was in a relocated instruction, so a breakpoint there is the program's own.
     `block_step`: the machine steps by branches where it is told to.
     """
     found = Found()
     if info.code == signals.SI_KERNEL:
-        if inside_copy:
+        if inside_copy or task.runs_original:
             found.own = True
         else:
             _breakpoint(task, found)
@@ -61,6 +62,24 @@ def step_done(task: PtraceTask, block_step: bool) -> Trap:
     return Event.STEP, (kind,), askers
 
 
+def hide_step(task: PtraceTask) -> None:
+    """After a step over an instruction that pushes the flags: take out the one that made it a step.
+
+    The program would later pop it, and trap with nobody there to expect it.
+    """
+    start, task.stepped_from = task.stepped_from, None
+    machine, registers = task.process.architecture, task.registers
+    if start is None or not 0 < registers.pc - start <= _LONGEST_FLAG_PUSH:
+        return
+    # The bytes as they are in memory: the instruction may be a relocated one.
+    memory = task.process.address_space.memory
+    if memory.read_some(start, registers.pc - start) not in machine.flag_pushes:
+        return
+    if not registers[machine.flags] & machine.trap_flag:
+        pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
+        memory.write(registers.sp, pushed.to_bytes(2, "little"))
+
+
 def is_waiting(task: PtraceTask) -> bool:
     """Whether a processor's SIGTRAP is queued behind the stop that the task is in.
 
@@ -75,15 +94,19 @@ def _breakpoint(task: PtraceTask, found: Found) -> None:
     address = registers.pc - space.architecture.breakpoint_pc_offset
     plant = space.breakpoints.at(address)
     if plant is None:
-        own_bytes = space.read_some(address, len(space.architecture.breakpoint))
-        if own_bytes == space.architecture.breakpoint:
+        traps = space.architecture.breakpoint_traps
+        if any(space.read_some(registers.pc - len(trap), len(trap)) == trap for trap in traps):
             found.own = True
         else:
             registers.pc = address
         return
     registers.pc = address
+    if not task.process.launched:
+        # If the tracer dies now the task goes on from here, with the guardian having put the byte back.
+        task.write_back()
     task.passed = address
-    if task.restarting_at == address:
+    returns, task.returns_to = task.returns_to == (address, registers.sp), None
+    if task.restarting_at == address or returns:
         return
     for attachment in task.attachments:
         for owner in plant.owners:

@@ -34,8 +34,11 @@ ALWAYS = (
     "set sysroot /",
 )
 QUIET = ("set remote read-aux-vector-packet off", "set exec-file-mismatch off")
-_PATIENCE = 30
-_ENDS_WITHIN = 3
+_ABOUT_THE_MACHINE = ("info os ",)
+"""Commands whose output tells about the machine: only its first line, the headings, is kept."""
+_PATIENCE = 10
+_MORE_OUTPUT_WITHIN = 0.02
+_ENDS_WITHIN = 1.5
 
 
 class Gdb:
@@ -43,7 +46,7 @@ class Gdb:
 
     def __init__(self, folder: Path) -> None:
         os.chdir(folder)
-        self._mi = GdbController(["gdb", "-nx", "-q", "--interpreter=mi3"])
+        self._mi = GdbController(["gdb", "-nx", "-q", "--interpreter=mi3"], _MORE_OUTPUT_WITHIN)
         self._token = 0
         self._running = False
 
@@ -134,10 +137,12 @@ class Recorder:
             self._gdb.command(command, wait=True)
 
     def _step(self, line: Line, following: Line | None) -> None:
-        self._lines.append(line)
         if line.kind is Kind.STEP:
-            self._run.wait_until_asleep()
+            self._run.wait_until_asleep(line.text == session_file.SLEEPS)
+            self._take_packets()
+            self._lines.append(line)
             return
+        self._lines.append(line)
         command = self._run.names.from_text(line.text.replace("{address}", self._address))
         if line.text == session_file.INTERRUPT:
             output = self._gdb.interrupt()
@@ -145,8 +150,10 @@ class Recorder:
             wait = not command.endswith("&") and (following is None or following.kind is Kind.COMMAND)
             output = self._gdb.command(command, wait)
         self._take_packets()
-        text = self._readable("".join(text if text.endswith("\n") else text for text in output))
-        self._lines += [Line(Kind.CONSOLE, part) for part in text.splitlines()]
+        printed = self._readable("".join(output)).splitlines()
+        if command.startswith(_ABOUT_THE_MACHINE):
+            del printed[1:]
+        self._lines += [Line(Kind.CONSOLE, part) for part in printed]
 
     def _readable(self, text: str) -> str:
         """gdb's output without what differs from run to run."""
@@ -154,9 +161,11 @@ class Recorder:
         text = names.in_text(text.replace(f"{PROGRAMS}/", "").replace(self._address, "{address}"))
 
         def identity(match: re.Match[str]) -> str:
-            return f"{{{names.identity(int(match[0]))}}}"
+            number = int(match[0])
+            return f"{{{names.identity(number)}}}" if names.knows(number) else match[0]
 
-        return re.sub(r"(?<=process )\d+|(?<=Thread )\d+|(?<=Thread \d{4}\.)\d+", identity, text)
+        text = re.sub(r"(?<=process )\d+", identity, text)
+        return re.sub(r"(?<=Thread )[\d.]+", lambda match: re.sub(r"\d+", identity, match[0]), text)
 
     def _take_packets(self) -> None:
         for entry in self._log.read().splitlines():
@@ -191,7 +200,7 @@ class Recorder:
     def _libraries(self) -> str:
         """The loader's build id, if what gdb asked depends on it."""
         asked = " ".join(line.text for line in self._lines if line.kind is Kind.REQUEST)
-        return build_id(loader()) if any(name in asked for name in self._run.names.libraries) else ""
+        return build_id(loader()) if any(name in asked for name in self._run.names.in_libraries) else ""
 
 
 def loader() -> Path:

@@ -48,17 +48,20 @@ class ProgramImage:
 
     def covers(self, address: int) -> bool:
         """Whether an address belongs to the program."""
+        if self.relocatable and not self.bias:
+            return False
         address -= self.bias
         return any(start <= address < start + size for start, size, _, _ in self._segments)
 
     def name(self, address: int) -> str:
-        """`symbol+0xoffset`, or the same with a section where no symbol covers it."""
+        """`symbol+0xoffset`: of the symbol that covers it, or is before it; else the same with a section."""
         address -= self.bias
-        for places in (self._symbols, self._sections):
-            place = _covering(places, address)
-            if place is not None:
-                return _with_offset(place.name, address - place.start)
-        return _with_offset(".program", address - self._segments[0][0])
+        symbol, section = _before(self._symbols, address), _before(self._sections, address)
+        if section is None or address >= section.start + section.size:
+            return _with_offset(".program", address - self._segments[0][0])
+        if symbol is None or symbol.start < section.start or (address == section.start != symbol.start):
+            symbol = section
+        return _with_offset(symbol.name, address - symbol.start)
 
     def address(self, text: str) -> int:
         """The address that `name` gave this text for."""
@@ -74,8 +77,9 @@ class ProgramImage:
 
     def owner(self, address: int) -> str:
         """The symbol that covers an address; empty if there is none."""
-        place = _covering(self._symbols, address - self.bias)
-        return "" if place is None else place.name
+        address -= self.bias
+        symbol = _before(self._symbols, address)
+        return "" if symbol is None or address >= symbol.start + symbol.size else symbol.name
 
     def section_size(self, address: int) -> tuple[str, int] | None:
         """(name, size) of the section that begins at an address."""
@@ -138,11 +142,10 @@ def _symbols(elf: ELFFile, own: frozenset[str]) -> tuple[list[_Place], dict[str,
     return sorted(best.values()), by_name
 
 
-def _covering(places: list[_Place], address: int) -> _Place | None:
+def _before(places: list[_Place], address: int) -> _Place | None:
+    """The last place that begins at an address or before it."""
     index = bisect_right(places, address, key=lambda place: place.start) - 1
-    if index < 0 or address >= places[index].start + places[index].size:
-        return None
-    return places[index]
+    return places[index] if index >= 0 else None
 
 
 def _with_offset(name: str, offset: int) -> str:

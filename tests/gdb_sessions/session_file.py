@@ -29,6 +29,8 @@ class Kind(Enum):
 
 SLEEPS = "program sleeps"
 """A step: wait until all threads of the program sleep."""
+FIRST_SLEEPS = "first thread sleeps"
+"""A step: wait until the program's first thread sleeps, whatever the others do."""
 ENDS = "server ends"
 """A step: the server ends by itself, with success, once gdb has left."""
 INTERRUPT = "^C"
@@ -75,7 +77,7 @@ class SessionFile:
     def script(self) -> Iterator[Line]:
         """What a recorder has to do: the commands, and what to wait for."""
         for line in self.lines:
-            if line.kind is Kind.COMMAND or line == Line(Kind.STEP, SLEEPS):
+            if line.kind is Kind.COMMAND or (line.kind is Kind.STEP and line.text != ENDS):
                 yield line
 
     def of_kind(self, kind: Kind) -> list[str]:

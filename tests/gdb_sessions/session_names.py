@@ -14,9 +14,9 @@ from pathlib import Path
 from session_elf import ProgramImage, image
 
 _STACK_REACH = 1 << 20
-_LIBRARY_REACH = 4 << 20
-_VDSO_REACH = 1 << 14
-_TLS_REACH = 1 << 12
+_LOWEST_ADDRESS = 1 << 16
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) .*?(?:(\[\w+\])|/([^/]*))\Z")
+_IN_TEXT = re.compile(r"\{(folder|file \w+|[pt]id \d+)\}")
 _SIGNED = re.compile(r"(.*?)(?:([+-])0x([0-9a-f]+))?\Z")
 
 
@@ -31,11 +31,12 @@ class Names:
         self.programs: list[ProgramImage] = [image(path) for path in programs]
         for program in self.programs:
             program.bias = 0
+        self._not_regions = {"stack", *(path.name for path in programs)}
         self.paths = {path.name: str(path) for path in programs}
         self.folder = str(folder)
         self._bound: dict[str, list[int]] = {}
-        self.libraries: dict[str, int] = {}
-        self.vdso: int | None = None
+        self._regions: dict[str, tuple[int, int]] = {}
+        """Where the heap, the vdso and libraries are, as /proc last said."""
         self.file_position = 0
         """Where the last read of a file ended."""
 
@@ -74,6 +75,10 @@ class Names:
         except (KeyError, IndexError, ValueError):
             raise UnknownName(name) from None
 
+    def knows(self, number: int) -> bool:
+        """Whether a number is that of a process or thread."""
+        return number in self._bound.get("pid", []) or number in self._bound.get("tid", [])
+
     def identity(self, tid: int) -> str:
         """A thread: its process's name if it is the first thread, else a name of its own."""
         if tid in self._bound.get("pid", []):
@@ -98,31 +103,46 @@ class Names:
             if program.covers(address):
                 prefix = f"{program.path.name}:" if number else ""
                 return prefix + program.name(address)
-        for kind, reach in (("sp", _STACK_REACH), ("tls", _TLS_REACH), ("lm", 1)):
+        for kind, reach in (("tls", 1), ("lm", 1), ("lmid", 1), ("sp", _STACK_REACH)):
             for index, base in enumerate(self._bound.get(kind, [])):
                 if abs(address - base) < reach:
                     return _with_sign(f"{kind} {index + 1}", address - base)
-        if self.vdso is not None and self.vdso <= address < self.vdso + _VDSO_REACH:
-            return _with_sign("vdso", address - self.vdso)
-        below = [(base, name) for name, base in self.libraries.items() if base <= address]
-        if below and address < max(below)[0] + _LIBRARY_REACH:
-            base, name = max(below)
-            return _with_sign(name, address - base)
+        return self._region(address) if address >= _LOWEST_ADDRESS else None
+
+    def _region(self, address: int) -> str | None:
+        self._look_at_mappings()
+        for name, (start, end) in self._regions.items():
+            if start <= address < end:
+                return _with_sign(name, address - start)
         return None
+
+    def _look_at_mappings(self) -> None:
+        """Of all processes that are there; the first one's regions are named without it."""
+        found: dict[str, tuple[int, int]] = {}
+        for index, pid in enumerate(self._bound.get("pid", [])):
+            try:
+                lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+            except OSError:
+                continue
+            for match in filter(None, map(_MAPPING.match, lines)):
+                start, end, name = int(match[1], 16), int(match[2], 16), (match[3] or match[4]).strip("[]")
+                if name not in self._not_regions:
+                    name += f" of pid {index + 1}" if index else ""
+                    found[name] = (found.get(name, (start, end))[0], end)
+        self._regions = found or self._regions
 
     def address(self, name: str) -> int:
         """The address that `place` gave a name."""
         match = _SIGNED.match(name)
         assert match is not None
         base, offset = match[1], int((match[2] or "") + (match[3] or "0"), 16)
-        if base.rpartition(" ")[0] in ("sp", "tls", "lm", "pid", "tid", "fd"):
+        if base.rpartition(" ")[0] in ("sp", "tls", "lm", "lmid", "pid", "tid", "fd"):
             return self.value(base) + offset
         if name == "end":
             return self.file_position
-        if base == "vdso" and self.vdso is not None:
-            return self.vdso + offset
-        if base in self.libraries:
-            return self.libraries[base] + offset
+        self._look_at_mappings()
+        if base in self._regions:
+            return self._regions[base][0] + offset
         stem, colon, rest = name.partition(":")
         try:
             return self._program(stem if colon else "").address(rest if colon else name)
@@ -133,6 +153,11 @@ class Names:
         if not stem:
             return self.programs[0]
         return next(program for program in self.programs if program.path.name == stem)
+
+    @property
+    def in_libraries(self) -> list[str]:
+        """The libraries' names."""
+        return [name for name in self._regions if ".so" in name]
 
     def program_at(self, address: int) -> ProgramImage | None:
         """The program that an address belongs to."""
@@ -149,12 +174,11 @@ class Names:
 
     def _number_in_text(self, match: re.Match[str]) -> str:
         number = int(match[0])
-        known = number in self._bound.get("pid", []) or number in self._bound.get("tid", [])
-        return f"{{{self.identity(number)}}}" if known else match[0]
+        return f"{{{self.identity(number)}}}" if self.knows(number) else match[0]
 
     def from_text(self, text: str) -> str:
         """Undo `in_text`."""
-        return re.sub(r"\{(.*?)\}", lambda match: self._text_value(match[1]), text)
+        return _IN_TEXT.sub(lambda match: self._text_value(match[1]), text)
 
     def _text_value(self, name: str) -> str:
         if name == "folder":

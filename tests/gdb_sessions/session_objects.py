@@ -20,7 +20,7 @@ _AUXILIARY = {
     8: GreedyRange(Struct("type" / Int64ul, "value" / Int64ul)),
     4: GreedyRange(Struct("type" / Int32ul, "value" / Int32ul)),
 }
-_AT_BASE, _AT_ENTRY, _AT_SYSINFO_EHDR = 7, 9, 33
+_AT_ENTRY = 9
 _SIGCHLD = 17
 _FAULTS = frozenset((4, 5, 7, 8, 11))
 """Signals whose siginfo holds an address."""
@@ -40,18 +40,18 @@ def _threads(transcript: Transcript, annex: str, contents: bytes) -> str:
 
 
 def _libraries(transcript: Transcript, annex: str, contents: bytes) -> str:
-    """The list, with addresses by name; each library's load address becomes known."""
+    """The list without where things are."""
     root = ElementTree.fromstring(contents)
     names = transcript.names
     parts = [f"version {root.get('version')}"]
     if "main-lm" in root.attrib:
         parts.append(f"main-lm {{{names.bind('lm', int(root.attrib['main-lm'], 16))}}}")
     for library in root:
-        path = library.attrib["name"]
-        file_name = path.rpartition("/")[2]
-        names.libraries[file_name] = int(library.attrib["l_addr"], 16)
+        file_name = library.attrib["name"].rpartition("/")[2]
         place = names.bind("lm", int(library.attrib["lm"], 16))
-        parts.append(f"{file_name} lm={{{place}}} lmid={library.attrib['lmid']}")
+        parts.append(
+            f"{file_name} lm={{{place}}} lmid={{{names.bind('lmid', int(library.attrib['lmid'], 16))}}}"
+        )
     return f"{{{root.tag}: {', '.join(parts)}}}"
 
 
@@ -62,9 +62,6 @@ def _auxiliary_vector(transcript: Transcript, annex: str, contents: bytes) -> st
     for program in names.programs:
         if program.relocatable and (program.entry ^ pairs[_AT_ENTRY]) & 0xFFF == 0:
             program.bias = pairs[_AT_ENTRY] - program.entry
-    names.vdso = pairs.get(_AT_SYSINFO_EHDR)
-    if pairs.get(_AT_BASE):
-        names.libraries["ld.so"] = pairs[_AT_BASE]
     place = names.place(pairs[_AT_ENTRY])
     return f"{{auxiliary vector: AT_ENTRY {place}, ends with AT_{next(reversed(pairs))}}}"
 
@@ -73,9 +70,9 @@ def _exec_file(transcript: Transcript, annex: str, contents: bytes) -> str:
     return transcript.names.in_text(contents.decode(errors="surrogateescape"))
 
 
-def _signal_information(transcript: Transcript, annex: str, contents: bytes) -> str:
+def signal_information(transcript: Transcript, contents: bytes) -> str:
+    """A whole siginfo: what is in it for its kind of signal."""
     names = transcript.names
-    assert len(contents) == 128
     found = (_SIGINFO if names.word == 8 else _SIGINFO_32).parse(contents)
     value = int.from_bytes(found.fields[: names.word], "little")
     text = f"signo {found.signo} code {found.code}"
@@ -98,6 +95,5 @@ OBJECTS = {
     "libraries-svr4": _libraries,
     "auxv": _auxiliary_vector,
     "exec-file": _exec_file,
-    "siginfo": _signal_information,
     "osdata": _osdata,
 }

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from construct import Int32ub, Int64ub, Padding, Struct
-from session_requests import string, thread, word
+from session_objects import signal_information
+from session_requests import string, thread, words
 from session_text import printable, unescape_binary
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _RESUMES = re.compile(rb"vCont;|vRun;|vAttach;|vStopped|[?cCsS]")
 _ERROR = re.compile(rb"E[0-9a-f]{2}|E\..*", re.DOTALL)
 _OWN_DATA = 16
 """Bytes of the program's own variables that are shown as they are."""
+_FRAME = 0x200
+"""How far from the stack pointer words are shown as they are; beyond are arguments and environment."""
 
 Render = Callable[["Transcript", bytes, "re.Match[bytes]"], str]
 
@@ -83,7 +86,7 @@ def _stop_field(transcript: Transcript, field: bytes) -> str:
         number = int.from_bytes(unhexlify(value), "little")
         if number >= 1 << 16 and names.place(number) is None:
             return f"{name}:{{elsewhere}}"
-        return f"{name}:{word(transcript, value)}"
+        return f"{name}:{_loose_words(transcript, value)}"
     return printable(field)
 
 
@@ -93,8 +96,6 @@ def _memory(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> st
     address, length = int(match[1], 16), int(match[2], 16)
     contents = unhexlify(packet)
     program = names.program_at(address)
-    if names.vdso is not None and names.vdso <= address < names.vdso + 0x4000:
-        return "{of the vdso}" if len(contents) <= length else printable(packet)
     if len(contents) == length and program is not None:
         in_file = program.contents(address, length)
         if in_file is not None:
@@ -102,9 +103,32 @@ def _memory(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> st
         if program.owner(address) not in program.own or length > _OWN_DATA:
             return f"{{{length} bytes}}"
     place = names.place(address) or ""
-    if program is None and (length > names.word or not place.startswith(("sp", "tls"))):
+    if place.startswith("vdso"):
+        return "{of the vdso}" if len(contents) <= length else printable(packet)
+    base, _, offset = place.replace("-", "+").partition("+")
+    in_frame = base.startswith(("sp ", "tls ")) and int(offset or "0", 16) < _FRAME
+    if program is None and (length > names.word or not in_frame):
         return f"{{{len(contents)} bytes}}"
-    return word(transcript, packet)
+    return _loose_words(transcript, packet)
+
+
+def _loose_words(transcript: Transcript, digits: bytes) -> str:
+    """As `words`, without offsets that differ: in a library's functions, and to frames above a signal's."""
+    names = transcript.names
+
+    def loosen(match: re.Match[str]) -> str:
+        if match[1].startswith("sp ") and int(match[1].partition("+")[2] or "0", 16) >= _FRAME:
+            return f"{{above {match[1].partition('+')[0]}}}"
+        address = names.address(match[1])
+        program = names.program_at(address)
+        owner = "" if program is None else program.owner(address)
+        if match[1].partition(":")[2].startswith(".program") or match[1].startswith(".program"):
+            return "{elsewhere}"
+        if program is None or not owner or owner in program.own or match[1].endswith(owner):
+            return match[0]
+        return f"{{in {owner}}}"
+
+    return re.sub(r"\{le (.*?)\}", loosen, words(transcript, digits))
 
 
 def _registers(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
@@ -118,7 +142,7 @@ def _registers(transcript: Transcript, packet: bytes, match: re.Match[bytes]) ->
 
 
 def _register(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
-    return word(transcript, packet)
+    return words(transcript, packet)
 
 
 def _checksum(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
@@ -127,7 +151,7 @@ def _checksum(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> 
     program = transcript.names.program_at(address)
     contents = None if program is None else program.contents(address, length, constant=False)
     if contents is None or packet != b"C%x" % _crc(contents):
-        return f"{packet.decode()} {{not as in the file}}"
+        return "C{not as in the file}"
     return "C{as in the file}"
 
 
@@ -153,9 +177,7 @@ def _found(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str
 
 def _tls(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
     address = int(packet, 16)
-    if transcript.names.place(address) is None:
-        transcript.names.bind("tls", address)
-    return f"{{{transcript.names.place(address)}}}"
+    return f"{{{transcript.names.bind('tls', address)}}}"
 
 
 def _console(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
@@ -181,6 +203,10 @@ def _file_contents(transcript: Transcript, packet: bytes, match: re.Match[bytes]
     transcript.names.file_position = int(match[2], 16) + len(contents)
     if path.startswith("/proc/") and contents:
         return f"F{{length}};{{of {transcript.names.in_text(path)}}}"
+    if contents and not path.startswith(f"{transcript.names.folder}/notes"):
+        with open(path, "rb") as file:
+            same = os.pread(file.fileno(), len(contents), int(match[2], 16)) == contents
+        return "F{length};{as in the file}" if same else "F{length};{not as in the file}"
     return f"{head.decode()};{printable(contents, frozenset())}"
 
 
@@ -189,8 +215,23 @@ def _status(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> st
     assert len(contents) == 64 and packet.startswith(b"F40;")
     status = _STAT.parse(contents)
     real = os.stat(transcript.files[int(match[1], 16)])
-    size = status.size if real.st_size == status.size else f"{status.size} {{not {real.st_size}}}"
-    return f"F40;{{{stat.filemode(status.mode)}, {size} bytes}}"
+    size = "the right size" if real.st_size == status.size else f"size {status.size}, not {real.st_size}"
+    return f"F40;{{{stat.filemode(status.mode)}, {size}}}"
+
+
+def _link(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
+    head, _, data = packet.partition(b";")
+    if int(head[1:], 16) != len(unescape_binary(data)):
+        return packet.decode()
+    return f"F{{length}};{transcript.names.in_text(data.decode())}"
+
+
+def _signal_information(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
+    """gdb reads all of it, or exactly the field that it wants."""
+    contents = unescape_binary(packet[1:])
+    if (match[1], match[2]) == (b"0", b"80") and len(contents) == 128:
+        return packet[:1].decode() + signal_information(transcript, contents)
+    return printable(packet)
 
 
 def _symbol(transcript: Transcript, packet: bytes, match: re.Match[bytes]) -> str:
@@ -219,8 +260,10 @@ _REPLIES: list[tuple[re.Pattern[bytes], Render]] = [
         (rb"qRcmd,.*", _console),
         (rb"vFile:open:([0-9a-f]*),.*", _opened),
         (rb"vFile:pread:([0-9a-f]+),[0-9a-f]+,([0-9a-f]+)", _file_contents),
+        (rb"vFile:readlink:.*", _link),
         (rb"vFile:fstat:([0-9a-f]+)", _status),
         (rb"qSymbol:.*", _symbol),
+        (rb"qXfer:siginfo:read::([0-9a-f]+),([0-9a-f]+)", _signal_information),
         (rb"qC", _thread),
         (rb"q[fs]ThreadInfo", _thread_list),
     )

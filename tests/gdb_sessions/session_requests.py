@@ -23,7 +23,7 @@ _PATTERNS = [
         rb"[mx](?P<address>@),@",
         rb"M(?P<address>@),@:(?P<word>@)",
         rb"X(?P<address>@),@:(?P<data>.*)",
-        rb"[Zz][0-4],(?P<address>@),@(?P<agent>;X.*)?",
+        rb"[Zz][0-4],(?P<address>@),@(?P<agent>;.*)?",
         rb"vCont;(?P<actions>.*)",
         rb"H[gc](?P<thread>" + _THREAD + rb")",
         rb"T(?P<thread>" + _THREAD + rb")",
@@ -82,14 +82,18 @@ def _address(transcript: Transcript, digits: bytes) -> str:
     return printable(digits) if place is None else f"{{{place}}}"
 
 
-def word(transcript: Transcript, digits: bytes) -> str:
-    """A value in hex, in the program's byte order: an address by its name, all else literally."""
+def words(transcript: Transcript, digits: bytes) -> str:
+    """Memory or a register in hex, in the program's byte order: addresses by name, all else literally."""
     names = transcript.names
-    if len(digits) == 2 * names.word:
-        place = names.place(int.from_bytes(bytes.fromhex(digits.decode()), "little"))
-        if place is not None:
-            return f"{{le {place}}}"
-    return printable(digits)
+    size = 2 * names.word
+    if len(digits) % size:
+        return printable(digits)
+    return "".join(_word(transcript, digits[at : at + size]) for at in range(0, len(digits), size))
+
+
+def _word(transcript: Transcript, digits: bytes) -> str:
+    place = transcript.names.place(int.from_bytes(bytes.fromhex(digits.decode()), "little"))
+    return printable(digits) if place is None else f"{{le {place}}}"
 
 
 def thread(transcript: Transcript, text: bytes) -> str:
@@ -119,7 +123,7 @@ def string(transcript: Transcript, digits: bytes) -> str:
     if len(digits) % 2:
         return printable(digits)
     text = transcript.names.in_text(bytes.fromhex(digits.decode()).decode(errors="surrogateescape"))
-    if not re.fullmatch(r'[ !#-~]*', text):
+    if not re.fullmatch(r"[ !#-~]*", text):
         return printable(digits)
     return f'"{text}"'
 
@@ -131,11 +135,17 @@ def _strings(transcript: Transcript, parts: bytes) -> str:
 def _data(transcript: Transcript, data: bytes) -> str:
     names = transcript.names
     plain = unescape_binary(data)
-    if len(plain) == names.word:
-        place = names.place(int.from_bytes(plain, "little"))
-        if place is not None and escape_binary(plain) == data:
-            return f"{{raw {place}}}"
-    return printable(data)
+    if len(plain) % names.word or escape_binary(plain) != data:
+        return printable(data)
+    text, literal = "", b""
+    for at in range(0, len(plain), names.word):
+        piece = plain[at : at + names.word]
+        place = names.place(int.from_bytes(piece, "little"))
+        if place is None:
+            literal += escape_binary(piece)
+        else:
+            text, literal = f"{text}{printable(literal)}{{raw {place}}}", b""
+    return text + printable(literal)
 
 
 def _actions(transcript: Transcript, actions: bytes) -> str:
@@ -193,7 +203,7 @@ def _offset(transcript: Transcript, digits: bytes) -> str:
 
 _RENDER = {
     "address": _address,
-    "word": word,
+    "word": words,
     "data": _data,
     "agent": _agent,
     "actions": _actions,

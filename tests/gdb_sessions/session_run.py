@@ -89,9 +89,10 @@ class SessionRun:
         """Whether the server is there."""
         return self.server is not None and self.server.poll() is None
 
-    def wait_until_asleep(self) -> None:
-        """Wait until all threads of the first process sleep."""
-        wait_for(lambda: _asleep(self.names.value("pid 1")))
+    def wait_until_asleep(self, all_threads: bool = True) -> None:
+        """Wait until the first process's threads, or the first one of them, sleep."""
+        pid = self.names.value("pid 1")
+        wait_for(lambda: _asleep(pid, all_threads))
 
     def output(self) -> list[str]:
         """What the program and the server printed so far."""
@@ -133,6 +134,7 @@ def wait_for(condition: Callable[[], Found], possible: Callable[[], bool] = lamb
     return found
 
 
-def _asleep(pid: int) -> bool:
-    tasks = [path / "stat" for path in Path(f"/proc/{pid}/task").iterdir()]
-    return all(path.read_text().rpartition(") ")[2].startswith("S") for path in tasks)
+def _asleep(pid: int, all_threads: bool) -> bool:
+    tids = os.listdir(f"/proc/{pid}/task") if all_threads else [str(pid)]
+    stats = [Path(f"/proc/{pid}/task/{tid}/stat").read_text() for tid in tids]
+    return all(stat.rpartition(") ")[2].startswith("S") for stat in stats)

@@ -1,14 +1,14 @@
 """Packets as text and back: printable characters stand for themselves, the rest is escaped or a placeholder.
 
-    \\xNN, \\n            a byte
-    "text"              the text's bytes in hex; placeholders in it are paths and decimal numbers
-    {main+0x4}          an address, or another number, in hex
-    {le main+0x4}       the same as a word in the program's byte order, in hex
-    {raw main+0x4}      the same as bytes
-    {zeros 100}         that many zero bytes
-    {size .text}        the size of a section, in hex
-    {reg rax}           the number of a register, in hex
-    {agent add; end}    an agent expression: X, its length, its bytecode in hex
+\\xNN, \\n            a byte
+"text"              the text's bytes in hex; placeholders in it are paths and decimal numbers
+{main+0x4}          an address, or another number, in hex
+{le main+0x4}       the same as a word in the program's byte order, in hex
+{raw main+0x4}      the same as bytes
+{zeros 100}         that many zero bytes
+{size .text}        the size of a section, in hex
+{reg rax}           the number of a register, in hex
+{agent add; end}    an agent expression: X, its length, its bytecode in hex
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class Transcript:
     def server_says(self, packet: bytes) -> str | None:
         """A reply as text; None for a piece of an object that is not the last one."""
         match = _READ.fullmatch(self.request)
-        if match is None or packet[:1] not in (b"m", b"l"):
+        if match is None or packet[:1] not in (b"m", b"l") or match[2] == b"siginfo":
             self._pieces = b""
             return reply_text(self, packet)
         self._pieces += unescape_binary(packet[1:])

@@ -104,6 +104,4 @@ class Wire:
 
 def _expand(data: bytes) -> bytes:
     """Undo run-length coding."""
-    return re.sub(
-        rb"(.)\*(.)", lambda match: match[1] * (1 + match[2][0] - 29), data, flags=re.DOTALL
-    )
+    return re.sub(rb"(.)\*(.)", lambda match: match[1] * (1 + match[2][0] - 29), data, flags=re.DOTALL)

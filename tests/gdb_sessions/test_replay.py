@@ -76,11 +76,11 @@ class Replay:
             case Kind.NOTIFICATION:
                 assert self._wire is not None
                 self._check(line, self._transcript.server_notifies(self._wire.notification()))
-            case Kind.STEP if line.text == session_file.SLEEPS:
-                self._run.wait_until_asleep()
-            case Kind.STEP:
+            case Kind.STEP if line.text == session_file.ENDS:
                 self._hang_up()
                 assert self._run.ended() == 0
+            case Kind.STEP:
+                self._run.wait_until_asleep(line.text == session_file.SLEEPS)
 
     def _request(self, text: str) -> None:
         assert self._wire is not None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import select
 import subprocess
+import threading
+from pathlib import Path
 
 import gdbstub
 
@@ -34,6 +37,36 @@ def test_a_program_that_was_started_and_let_go_leaves_no_zombie() -> None:
         assert tracer.run_until(lambda: engine.count > 5, _BOUND)
         tracer.leave(process, engine)
         assert tracer.run_until(lambda: not tracer.processes, _BOUND)
-        assert tracer.backend.released_children == {process.pid}
         tracer.kill(process)
-        assert tracer.run_until(lambda: not tracer.backend.released_children, _BOUND)
+        assert tracer.run_until(lambda: not Path(f"/proc/{process.pid}").exists(), _BOUND)
+
+
+def test_a_thread_that_takes_sigchld_away_does_not_keep_the_tracer_waiting() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, args=(_BOUND,))
+    thread.start()
+    try:
+        for _ in range(20):
+            engine = _Calls()
+            with gdbstub.Tracer() as tracer:
+                tracer.launch(["true"], [engine])
+                assert tracer.run_until(lambda: not tracer.processes, _BOUND)
+            assert engine.count > 5
+    finally:
+        done.set()
+        thread.join()
+
+
+def test_fileno_tells_another_loop_of_tracees_also_beside_other_threads() -> None:
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, args=(_BOUND,))
+    thread.start()
+    try:
+        with gdbstub.Tracer() as tracer:
+            tracer.launch(["true"], [_Calls()])
+            while tracer.processes:
+                assert select.select([tracer.fileno()], [], [], _BOUND)[0]
+                tracer.step()
+    finally:
+        done.set()
+        thread.join()

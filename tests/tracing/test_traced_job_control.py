@@ -76,9 +76,8 @@ def shell(
     shell = Shell(tracer, build, request.param)
     processes.append(shell.process)
     yield shell
-    if not procfs.is_zombie(shell.process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(shell.job, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(shell.job, signal.SIGKILL)
     shell.close()
 
 

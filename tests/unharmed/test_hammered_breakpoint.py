@@ -66,6 +66,7 @@ def test_every_hit_of_a_launched_program_is_counted(starter: Starter, tracer: Tr
     hits, calls = Hits(), Calls()
     process, started = starter.traced(tracer, program, str(THREADS), str(CALLS_EACH), engines=[hits, calls])
     hits.insert(process, work=symbols(program)["work"])
+    started.go()
     assert started.finish(tracer) == f"ready\n{THREADS * CALLS_EACH} calls\n"
     until(lambda: not tracer.processes, tracer)
     assert list(hits.of_task.values()) == [CALLS_EACH] * THREADS

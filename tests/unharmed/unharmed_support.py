@@ -13,14 +13,14 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
 import gdbstub
-from gdbstub import Engine, Event, Launch, Process, Resume, Task, Tracer
+from gdbstub import Engine, Event, Follow, Launch, Process, Resume, Task, Tracer
 from gdbstub.linux import procfs
 from gdbstub.utrace.breakpoints import Breakpoint
 from gdbstub.utrace.engine import Answer
 
 Build = Callable[..., Path]
 Processes = list[subprocess.Popen[bytes]]
-PATIENCE = 15.0
+PATIENCE = 4.0
 """Seconds after which something that should happen is taken not to."""
 _POLL = 0.002
 FIXED = ("-no-pie",)
@@ -93,6 +93,8 @@ class Program:
         os.set_blocking(standard_output, False)
         self.text = ""
         self.ended = False
+        self.go: Callable[[], None] = lambda: None
+        """Lets a traced program begin."""
 
     def write(self, text: str) -> None:
         """Write to its standard input; a program that has ended need not read it."""
@@ -121,9 +123,15 @@ class Program:
         until(self.has_ended, tracer)
         return self.text
 
+    def close_input(self) -> None:
+        """End its standard input."""
+        if self._input >= 0:
+            os.close(self._input)
+            self._input = -1
+
     def close(self) -> None:
         """Give up the descriptors."""
-        os.close(self._input)
+        self.close_input()
         os.close(self._output)
 
 
@@ -144,11 +152,13 @@ class Starter:
     def traced(
         self, tracer: Tracer, program: Path | str, *arguments: str, engines: Iterable[Engine] = ()
     ) -> tuple[Process, Program]:
-        """Launch a program in a tracer."""
-        pipes = _Pipes()
+        """Launch a program in a tracer; it stands at its first instruction until it is told to `go`."""
+        pipes, gate = _Pipes(), _Gate()
         what = Launch([str(program), *arguments], descriptors={0: pipes.input[0], 1: pipes.output[1]})
-        process = tracer.launch(what, engines)
-        return process, self._started(process.pid, pipes)
+        process = tracer.launch(what, [*engines, gate])
+        started = self._started(process.pid, pipes)
+        started.go = lambda: tracer.leave(process, gate)
+        return process, started
 
     def _started(self, pid: int, pipes: _Pipes) -> Program:
         os.close(pipes.input[0])
@@ -165,6 +175,16 @@ class Starter:
             process.wait()
         for program in self.programs:
             program.close()
+
+
+class _Gate(Engine):
+    """Holds a program before its first instruction."""
+
+    follow = Follow.NOTHING
+
+    def attached(self, task: Task) -> None:
+        with contextlib.suppress(gdbstub.InProgress):
+            gdbstub.control(task, self, Resume.STOP)
 
 
 class _Pipes:

@@ -44,6 +44,9 @@ EFLAGS = FlagsType(
         )
     ),
 )
+TRAP_FLAG = 0x100
+FLAG_PUSHES = frozenset({b"\x9c", b"\x66\x9c", b"\x48\x9c"})
+"""pushf, with and without prefixes."""
 MXCSR = FlagsType(
     "i386_mxcsr",
     4,

@@ -6,7 +6,7 @@ signal, an interrupt) every offset has a `Mark` that says what it means in terms
 
 A call becomes a push of the original return address and a jump. A loop or jrcxz, which reaches only 127
 bytes, jumps over the jump back to a jump that reaches. What cannot be moved (far calls, a target out of
-reach, `call rsp`) gives None.
+reach, `call rsp`, `call [rsp-8]`) gives None.
 """
 
 from __future__ import annotations
@@ -110,6 +110,8 @@ class _Relocation:
         if call.memory_base == stack:
             displacement = (displacement + width) & (1 << 64) - 1
             displacement -= (displacement >> 63) << 64
+            if call.memory_index == IcedRegister.NONE and -width < displacement < width:
+                raise ValueError("the push would overwrite the target")
         elif call.memory_displacement >> 63 and call.memory_base != IcedRegister.RIP:
             displacement -= 1 << 64
         operand = MemoryOperand(

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from gdbstub.linux import osdata
 from gdbstub.target import interfaces
 from gdbstub.target.values import TargetError
+
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def _text(value: str) -> str:
+    """Text for a document. Processes name themselves as they like; the client drops a table with a character
+    that XML cannot hold.
+    """
+    return escape(_NOT_XML.sub("?", value))
 
 
 class LiveOperatingSystem(interfaces.OperatingSystem):
@@ -27,7 +37,7 @@ class LiveOperatingSystem(interfaces.OperatingSystem):
         items = "".join(
             "<item>"
             + "".join(
-                f'<column name="{escape(name)}">{escape(str(value))}</column>' for name, value in row.items()
+                f'<column name="{escape(name)}">{_text(str(value))}</column>' for name, value in row.items()
             )
             + "</item>"
             for row in rows

@@ -1,0 +1,35 @@
+"""What simulated programs cannot show: which stops a real one leaves to be told after it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from rsp_client import ALL_FEATURES, Client
+
+from gdbstub.target.live.target import LiveTarget
+from gdbstub.utrace.tracer import Tracer
+
+PROGRAM = b"/bin/true".hex()
+
+
+@pytest.fixture
+def live() -> Iterator[LiveTarget]:
+    tracer = Tracer()
+    target = LiveTarget(tracer)
+    yield target
+    for pid in target.processes():
+        target.kill(pid)
+    tracer.close()
+
+
+@pytest.mark.parametrize("non_stop", [0, 1])
+def test_the_reply_to_a_run_is_all_that_is_told_of_it(live: LiveTarget, non_stop: int) -> None:
+    """gdb 13 ends with an internal error when it is notified of a thread that vRun's reply told of."""
+    client = Client(live, ALL_FEATURES)
+    client.talk((f"QNonStop:{non_stop}", "OK"))
+    reply = client.ask("vRun;" + PROGRAM)
+    (pid,) = live.processes()
+    assert reply.startswith("T05")
+    assert f"thread:p{pid:x}.{pid:x};" in reply
+    assert live.take_stop() is None
