@@ -16,6 +16,8 @@ from gdbstub.linux.wait import wait_without_collecting
 _SFD_NONBLOCK, _SFD_CLOEXEC = os.O_NONBLOCK, os.O_CLOEXEC
 _SIGSET_BYTES = 128
 _SIGNALFD_SIGINFO_SIZE = 128
+_PATIENCE = 0.2
+"""Seconds for the waiting thread to end."""
 
 
 class ChildNotice(ABC):
@@ -97,7 +99,8 @@ class WaitingThread(ChildNotice):
         self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._expecting = threading.Event()
         self._closed = False
-        threading.Thread(target=self._watch, args=(write,), name="gdbstub wait", daemon=True).start()
+        self._thread = threading.Thread(target=self._watch, args=(write,), name="gdbstub wait", daemon=True)
+        self._thread.start()
 
     def fileno(self) -> int:
         """Readable when something is to be waited for."""
@@ -116,6 +119,7 @@ class WaitingThread(ChildNotice):
         """End the thread; one that still waits for another tracer's tasks ends when they do."""
         self._closed = True
         self._expecting.set()
+        self._thread.join(_PATIENCE)
         os.close(self._read)
 
     def _watch(self, write: int) -> None:
