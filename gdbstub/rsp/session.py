@@ -7,6 +7,7 @@ non-stop mode it is answered at once, and stops travel as notifications.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -19,6 +20,7 @@ from gdbstub.rsp.stop_reply import StopReplies
 from gdbstub.target import interfaces
 from gdbstub.target.values import EVERY_THREAD, TargetError, ThreadId, ThreadPattern, ThreadStop
 
+_log = logging.getLogger("gdbstub")
 _Capability = TypeVar("_Capability")
 
 PACKET_SIZE = 0x20000
@@ -43,6 +45,10 @@ class Options:
     """Gets what the commands of breakpoints print."""
 
 
+def _log_bug(payload: bytes, error: Exception) -> None:
+    _log.error("internal error at packet %r", payload, exc_info=error)
+
+
 class Session:
     """The state of one connection."""
 
@@ -62,6 +68,8 @@ class Session:
         self.log: Log = lambda direction, packet: None
         self.on_exit: Callable[[], None] = lambda: None
         """The client asked the server to end."""
+        self.on_bug = _log_bug
+        """Told of a packet whose handler failed in a way that it should not have."""
         self._reader = PacketReader(PACKET_SIZE)
         self._last_sent = b""
         self.no_ack = False
@@ -122,6 +130,9 @@ class Session:
             return error.reply("error-message" in self.features)
         except TargetError as error:
             return TargetFault(str(error)).reply("error-message" in self.features)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end what is being debugged
+            self.on_bug(payload, error)
+            return TargetFault(f"internal error: {error!r}").reply("error-message" in self.features)
 
     def send(self, payload: bytes) -> None:
         """Send a reply."""

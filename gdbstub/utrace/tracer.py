@@ -189,11 +189,10 @@ class Tracer:
         """Wait for at most `timeout` seconds (None: without end) and act on what has happened."""
         self._stepping = True
         try:
-            waiting = not self._soon
             self._run_soon()
             if self._closed:
                 return
-            self._poller.poll(timeout if waiting and not (self._soon or self.backend.backlog) else 0)
+            self._poller.poll(0 if self._soon or self.backend.backlog else timeout)
             self._run_backlog()
             self._run_soon()
         finally:

@@ -42,11 +42,14 @@ static void child(void)
 int main(int count, char **arguments)
 {
     struct sigaction action = {.sa_sigaction = on_child, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigset_t none;
     int status;
     pid_t pid;
 
     if (count > 1 && !strcmp(arguments[1], "child"))
         child();
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL); /* Whoever started it may have blocked SIGCHLD. */
     sigaction(SIGCHLD, &action, NULL);
     pid = fork();
     if (pid == 0)

@@ -62,6 +62,11 @@ def take_apart(stream: bytes) -> list[bytes]:
     return found
 
 
+def _fail(payload: bytes, error: Exception) -> None:
+    """No test but one expects an internal error."""
+    raise error
+
+
 class Client:
     """Sends packets and gives what comes back."""
 
@@ -74,6 +79,7 @@ class Client:
         self.printed: list[str] = []
         options = Options(console=self.printed.append)
         self.session = Session(target, self._sent.extend, options, disabled)
+        self.session.on_bug = _fail
         self.exits = 0
         self.session.on_exit = self._exit
         self.session.no_ack = True

@@ -1,11 +1,13 @@
-"""A tracer for each test."""
+"""A tracer for each test, and the program that most of them trace."""
 
 from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tracing_support import FIXED, Build
 
 from gdbstub import Engine, Task, Tracer
 
@@ -23,3 +25,9 @@ def tracer(processes: list[subprocess.Popen[bytes]]) -> Iterator[Tracer]:
         yield tracer
     if failures:
         raise failures[0]
+
+
+@pytest.fixture
+def visits(build: Build) -> Path:
+    """The program that calls visit() in several threads."""
+    return build("traced_visits", *FIXED)

@@ -36,11 +36,6 @@ NOTHING, INT3 = b"\x90", b"\xcc"
 
 
 @pytest.fixture
-def visits(build: Build) -> Path:
-    return build("traced_visits", *FIXED)
-
-
-@pytest.fixture
 def visit(visits: Path) -> int:
     return symbols(visits)["visit"]
 

@@ -224,6 +224,25 @@ class Holder(Engine):
         return Resume.STOP
 
 
+class Visitor(Engine):
+    """Counts the hits of a breakpoint that it sets in each process."""
+
+    events = int(Event.BREAKPOINT)
+
+    def __init__(self, address: int) -> None:
+        self.address = address
+        self.hits = 0
+
+    def attached(self, task: Task) -> None:
+        breakpoints = task.process.address_space.breakpoints
+        if not breakpoints.of(self):
+            breakpoints.insert(self, self.address)
+
+    def report_breakpoint(self, task: Task, action: int, breakpoint: Any) -> Answer:
+        self.hits += 1
+        return None
+
+
 def hold(task: Task, engine: Engine) -> None:
     """Have an engine hold a task at its next safe point."""
     with contextlib.suppress(gdbstub.InProgress):
@@ -248,3 +267,7 @@ def run_to(tracer: Tracer, task: Task, holder: Holder, address: int) -> None:
     held(tracer, task)
     breakpoints.remove(breakpoint)
     assert task.registers.pc == address
+
+
+def waits_unharmed(pid: int) -> bool:
+    return procfs.tracer(pid) == 0 and all(state(tid) == "S" for tid in procfs.tasks(pid))

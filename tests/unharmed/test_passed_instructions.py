@@ -89,7 +89,7 @@ class State(NamedTuple):
     sp: int
     flags: int
     result: int
-    count: int
+    counter: int
 
 
 class Stepper(Engine):

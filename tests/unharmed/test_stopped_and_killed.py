@@ -53,25 +53,44 @@ def untraced(program: Path, what: str) -> str:
         starter.close()
 
 
+TELLS = {
+    "exit": "exited",
+    "raise": "stopped",
+    "SIGSTOP": "stopped",
+    "SIGTSTP": "stopped",
+    "SIGCONT": "continued",
+    "SIGTERM": "killed",
+    "SIGKILL": "killed",
+}
+"""What the parent says of each."""
+
+
 def play(started: Program, child: int, what: str, tracer: Tracer | None = None) -> None:
-    """Do to the child what the words say, and wait until it has come to it."""
+    """Do to the child what the words say, and wait until the parent has told of it."""
     for word in what.split():
-        before = len(started.text)
+        before = started.text.count(TELLS[word])
         if word == "exit":
             started.write("e")
         elif word == "raise":
             started.write("s")
         else:
             os.kill(child, getattr(signal, word))
-        until(lambda before=before: grown(started, before), tracer)  # type: ignore[misc]
+        until(lambda word=word, before=before: has_told(started, word, before), tracer)  # type: ignore[misc]
 
 
-def grown(started: Program, before: int) -> bool:
-    started.has_written("")
-    return len(started.text) > before
+def has_told(started: Program, word: str, before: int) -> bool:
+    return started.has_written(TELLS[word]) and started.text.count(TELLS[word]) > before
 
 
-class OnlookerAt(Engine):
+def give_time(starter: Starter, program: Path, tracer: Tracer) -> None:
+    """Wait as long as a child that nobody stops takes to start and to answer."""
+    other, _ = start(starter, program)
+    other.write("p")
+    until(lambda: other.has_written("alive"), tracer)
+    other.write("e")
+
+
+class Onlooker(Engine):
     """Is told of everything and answers nothing."""
 
     events = Event.JCTL | Event.SIGNAL_ALL | Event.SYSCALL | Event.EXIT | Event.DEATH | Event.QUIESCE
@@ -88,7 +107,7 @@ PLAYS = [
 ]
 
 
-@pytest.mark.parametrize("engine", [Holder, OnlookerAt])
+@pytest.mark.parametrize("engine", [Holder, Onlooker])
 @pytest.mark.parametrize("what", PLAYS)
 def test_the_parent_sees_the_same(
     starter: Starter, tracer: Tracer, program: Path, what: str, engine: type[Engine]
@@ -147,6 +166,22 @@ def test_a_process_stopped_while_attached_stays_stopped_when_left(
     assert told(started) == untraced(program, "SIGSTOP SIGCONT exit")
 
 
+def test_a_stopped_process_does_not_run_while_it_is_traced(
+    starter: Starter, tracer: Tracer, program: Path
+) -> None:
+    started, child = start(starter, program)
+    tracer.attach(child, [Onlooker()])
+    play(started, child, "SIGSTOP", tracer)
+    started.write("p")
+    give_time(starter, program, tracer)
+    assert not started.has_written("alive")
+    play(started, child, "SIGCONT", tracer)
+    until(lambda: started.has_written("alive"), tracer)
+    play(started, child, "exit", tracer)
+    started.finish(tracer)
+    assert told(started).replace("alive 0\n", "") == untraced(program, "SIGSTOP SIGCONT exit")
+
+
 def test_a_held_stopped_process_does_not_run_when_it_is_let_go(
     starter: Starter, tracer: Tracer, program: Path
 ) -> None:
@@ -157,7 +192,8 @@ def test_a_held_stopped_process_does_not_run_when_it_is_let_go(
     holder.hold(tracer, leader(process))
     holder.let_go(process)
     started.write("p")
-    until(lambda: state(child) in "tT", tracer)
+    give_time(starter, program, tracer)
+    assert not started.has_written("alive")
     play(started, child, "SIGCONT", tracer)
     until(lambda: started.has_written("alive"), tracer)
     play(started, child, "exit", tracer)

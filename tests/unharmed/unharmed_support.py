@@ -20,7 +20,7 @@ from gdbstub.utrace.engine import Answer
 
 Build = Callable[..., Path]
 Processes = list[subprocess.Popen[bytes]]
-PATIENCE = 4.0
+PATIENCE = 20.0
 """Seconds after which something that should happen is taken not to."""
 _POLL = 0.002
 FIXED = ("-no-pie",)
@@ -77,9 +77,15 @@ def changed_text(pid: int) -> list[str]:
 
 
 def plain_run(program: Path, *arguments: str, text: str = "") -> str:
-    """What a program writes when nobody traces it."""
+    """What a program writes when nobody traces it. It inherits what we would hand on to any program."""
     done = subprocess.run(
-        [str(program), *arguments], input=text.encode(), stdout=subprocess.PIPE, timeout=PATIENCE, check=False
+        [str(program), *arguments],
+        input=text.encode(),
+        stdout=subprocess.PIPE,
+        close_fds=False,
+        process_group=0,
+        timeout=PATIENCE,
+        check=False,
     )
     return done.stdout.decode()
 
