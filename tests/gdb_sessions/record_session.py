@@ -47,6 +47,8 @@ class Gdb:
     def __init__(self, folder: Path) -> None:
         os.chdir(folder)
         self._mi = GdbController(["gdb", "-nx", "-q", "--interpreter=mi3"], _MORE_OUTPUT_WITHIN)
+        assert self._mi.gdb_process is not None
+        self._process = self._mi.gdb_process
         self._token = 0
         self._running = False
 
@@ -58,13 +60,13 @@ class Gdb:
 
     def interrupt(self) -> list[str]:
         """Ctrl-C."""
-        os.kill(self._mi.gdb_process.pid, signal.SIGINT)
+        os.kill(self._process.pid, signal.SIGINT)
         return self._until_stopped()
 
     def quit(self) -> None:
         """Leave."""
         self._mi.write("-gdb-exit", read_response=False)
-        self._mi.gdb_process.wait(_PATIENCE)
+        self._process.wait(_PATIENCE)
 
     def _until_stopped(self) -> list[str]:
         output = []
@@ -213,8 +215,8 @@ def compile_programs(session: SessionFile, folder: Path) -> Iterator[Path]:
     for program in session.programs:
         executable = folder / program.name
         source = PROGRAMS / f"{program.name}.c"
-        command = ["gcc", "-g", "-O0", "-pthread", *program.options, "-o", executable, source]
-        subprocess.run(command, check=True)
+        options = ["-g", "-O0", "-pthread", *program.options]
+        subprocess.run(["gcc", *options, "-o", executable, source], check=True)
         yield executable
 
 

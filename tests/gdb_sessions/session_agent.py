@@ -1,4 +1,4 @@
-"""Agent expressions as text: `reg 6; const8 0xec; ext 8; add; ref32; end` (gdb manual, Bytecode Descriptions).
+"""Agent expressions as text: `reg 6; const8 0xec; ext 8; add; ref32; end` (gdb manual, Bytecode).
 
 Independent of the product's own decoder, since it is part of what that is tested with.
 """

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import NoteSection, SymbolTableSection
 
 _OFFSET = re.compile(r"(.*?)(?:\+0x([0-9a-f]+))?\Z")
 
@@ -112,7 +113,7 @@ def build_id(path: Path) -> str:
     """The build id of a library; empty if it has none."""
     with path.open("rb") as file:
         section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
-        return "" if section is None else str(next(iter(section.iter_notes()))["n_desc"])
+        return str(next(section.iter_notes())["n_desc"]) if isinstance(section, NoteSection) else ""
 
 
 def _own_names(elf: ELFFile) -> frozenset[str]:
@@ -127,6 +128,7 @@ def _own_names(elf: ELFFile) -> frozenset[str]:
 def _symbols(elf: ELFFile, own: frozenset[str]) -> tuple[list[_Place], dict[str, int]]:
     """The symbols with a size and a name of their own, by address and by name: one for each address."""
     table = elf.get_section_by_name(".symtab")
+    assert isinstance(table, SymbolTableSection)
     found = [
         symbol
         for symbol in table.iter_symbols()

@@ -159,6 +159,10 @@ class Names:
         """The libraries' names."""
         return [name for name in self._regions if ".so" in name]
 
+    def section_size(self, name: str) -> int:
+        """The size of a section of the (first) program."""
+        return self.programs[0].size_of(name)
+
     def program_at(self, address: int) -> ProgramImage | None:
         """The program that an address belongs to."""
         return next((program for program in self.programs if program.covers(address)), None)

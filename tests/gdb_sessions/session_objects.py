@@ -49,9 +49,8 @@ def _libraries(transcript: Transcript, annex: str, contents: bytes) -> str:
     for library in root:
         file_name = library.attrib["name"].rpartition("/")[2]
         place = names.bind("lm", int(library.attrib["lm"], 16))
-        parts.append(
-            f"{file_name} lm={{{place}}} lmid={{{names.bind('lmid', int(library.attrib['lmid'], 16))}}}"
-        )
+        namespace = names.bind("lmid", int(library.attrib["lmid"], 16))
+        parts.append(f"{file_name} lm={{{place}}} lmid={{{namespace}}}")
     return f"{{{root.tag}: {', '.join(parts)}}}"
 
 

@@ -161,7 +161,7 @@ def _action(transcript: Transcript, action: bytes) -> str:
 
 
 def _agent(transcript: Transcript, extras: bytes) -> str:
-    """Conditions and commands: `;X LENGTH,CODE` after each other, and `;cmds:PERSIST,` before the commands."""
+    """Conditions and commands: `XLENGTH,CODE` after each other, and `;cmds:PERSIST,` before the commands."""
 
     def expression(match: re.Match[bytes]) -> bytes:
         code = bytes.fromhex(match[1].decode())

@@ -55,6 +55,7 @@ class SessionRun:
         given = str(self._folder / "socket") if self.session.connect == "unix" else "localhost:0"
         self._start([*options, *self.arguments(given)], stdin=subprocess.DEVNULL)
         match = wait_for(lambda: _LISTENING.search(self._errors.read_text()), self.alive)
+        assert match is not None
         return match[2] or f"localhost:{match[1]}"
 
     def _start(self, arguments: list[str], stdin: int, stdout: int | None = None) -> None:

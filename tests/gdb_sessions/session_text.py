@@ -78,7 +78,7 @@ def _value(placeholder: str, names: Names, registers: Mapping[str, int]) -> byte
         case "zeros":
             return bytes(int(rest))
         case "size":
-            return b"%x" % names.programs[0].size_of(rest)
+            return b"%x" % names.section_size(rest)
         case "reg":
             return b"%x" % registers[rest]
         case "agent":

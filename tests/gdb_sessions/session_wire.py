@@ -1,4 +1,4 @@
-"""gdb's end of a connection, of its own making: what the server frames is checked here, not with its own code."""
+"""gdb's end of a connection. It frames and checks packets itself, not with the product's own code."""
 
 from __future__ import annotations
 
