@@ -166,6 +166,7 @@ int main(int count, char **arguments)
     struct sigaction action = {.sa_handler = caught, .sa_flags = restart ? SA_RESTART : 0};
     struct timespec before, after;
     pid_t parent = getpid();
+    char file[64];
     long result;
     int error;
 
@@ -182,6 +183,9 @@ int main(int count, char **arguments)
     long milliseconds = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
     dprintf(1, "%ld %s%s\n", result, error ? strerrorname_np(error) : "", milliseconds >= 499 ? " late" : "");
     kill(other, SIGKILL);
+    waitpid(other, NULL, 0);
+    snprintf(file, sizeof file, "%s/file", folder);
+    unlink(file);
     semctl(semaphore, 0, IPC_RMID);
     msgctl(queue, IPC_RMID, NULL);
     rmdir(folder);
