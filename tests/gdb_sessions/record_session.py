@@ -21,7 +21,7 @@ import session_file
 from pygdbmi.gdbcontroller import GdbController
 from session_elf import build_id
 from session_file import Kind, Line, SessionFile
-from session_run import SERVER, SessionRun, environment
+from session_run import OPTIONS, SERVER, SessionRun, environment
 from session_transcript import Transcript
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -194,6 +194,8 @@ class Recorder:
 
     def _end(self) -> None:
         if self._run.server is None:
+            # gdb started it, and nobody else can connect to it: replaying shows that it ends.
+            self._lines.append(Line(Kind.STEP, session_file.ENDS))
             return
         if self._run.ended(_ENDS_WITHIN) == 0:
             self._lines.append(Line(Kind.STEP, session_file.ENDS))
@@ -215,7 +217,7 @@ def compile_programs(session: SessionFile, folder: Path) -> Iterator[Path]:
     for program in session.programs:
         executable = folder / program.name
         source = PROGRAMS / f"{program.name}.c"
-        options = ["-g", "-O0", "-pthread", *program.options]
+        options = ["-g", "-O0", "-pthread", *OPTIONS, *program.options]
         subprocess.run(["gcc", *options, "-o", executable, source], check=True)
         yield executable
 

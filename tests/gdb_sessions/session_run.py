@@ -17,6 +17,8 @@ from session_names import Names
 from session_wire import PATIENCE, Wire
 
 SERVER = Path(sys.executable).parent / "gdbstub-server"
+OPTIONS = ("-fcf-protection=none", "-fno-stack-protector", "-fno-stack-clash-protection")
+"""What compilers differ in by default, for all programs: places in functions are offsets."""
 _LISTENING = re.compile(r"Listening on (?:port (\d+)|socket (.*))")
 _POLL = 0.002
 Found = TypeVar("Found")

@@ -12,7 +12,7 @@ import pytest
 import session_file
 from session_elf import build_id
 from session_file import Kind, Line, SessionFile
-from session_run import SessionRun
+from session_run import OPTIONS, SessionRun
 from session_transcript import Transcript
 from session_wire import Wire
 
@@ -26,7 +26,7 @@ def test_the_server_answers_gdb_as_recorded(name: str, build: Build, tmp_path: P
     if session.libraries and session.libraries != build_id(_LOADER.resolve()):
         pytest.skip("recorded with other libraries: run record_session.py to record it anew")
     programs = [
-        _under_its_own_name(build(program.name, *program.options), program.name, tmp_path)
+        _under_its_own_name(build(program.name, *OPTIONS, *program.options), program.name, tmp_path)
         for program in session.programs
     ]
     run = SessionRun(session, programs, tmp_path)
