@@ -132,4 +132,6 @@ def child_of(backend: PtraceBackend, parent: PtraceTask, tid: int, flags: int) -
     child.options = parent.options
     process.tasks[tid] = child
     backend.tasks[tid] = child
+    if process is not parent.process:
+        backend.process_new(process)
     return child

@@ -34,6 +34,8 @@ class Engine:
     """What the engine is attached to by itself, when attached to a process."""
     data: object = None
     """For Attach.MATCH_DATA."""
+    label: str = ""
+    """What others see it called; empty: its class's name."""
 
     def attached(self, task: Task) -> None:
         """Called once on each task that the engine is attached to by a process or by following."""

@@ -35,14 +35,16 @@ class PtraceBackend(Resuming):
     def __init__(
         self,
         engine_failed: Callable[[Task, Engine, Exception], None],
+        process_new: Callable[[Process], None],
         process_gone: Callable[[Process], None],
         watch_reap: Callable[[Task], None],
     ) -> None:
-        """The callables are told of engines that raised, of processes that ended or were let go, and of
-        tasks that have ended and whose parent has yet to collect them.
+        """The callables are told of engines that raised, of processes that are new, of those that ended or
+        were let go, and of tasks that have ended and whose parent has yet to collect them.
         """
         super().__init__(process_gone)
         self.engine_failed = engine_failed
+        self.process_new = process_new
         self.watch_reap = watch_reap
         self.core = Utrace(self)
         self.processes: dict[int, Process] = {}
@@ -76,6 +78,7 @@ class PtraceBackend(Resuming):
             task.options = options
             process.tasks[tid] = task
             self.tasks[tid] = task
+        self.process_new(process)
         return process
 
     def guardian_of(self, process: Process) -> Guardian | None:

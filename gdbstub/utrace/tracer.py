@@ -45,10 +45,14 @@ class Tracer:
     """
 
     def __init__(self) -> None:
-        self.backend = PtraceBackend(self._engine_failed, self._process_gone, self._watch_reap)
+        self.backend = PtraceBackend(
+            self._engine_failed, self._process_new, self._process_gone, self._watch_reap
+        )
         self.core = self.backend.core
         self.on_engine_error: Callable[[Task, Engine, Exception], None] = _log_engine_error
         """Told when an engine raised and was detached."""
+        self.on_new: list[Callable[[Process], None]] = []
+        """Told when a process is traced from now on, before any engine is on it."""
         self.on_gone: list[Callable[[Process], None]] = []
         """Told when a process has ended or has been let go."""
         self._children = child_notice()
@@ -353,6 +357,10 @@ class Tracer:
 
     def _engine_failed(self, task: Task, engine: Engine, error: Exception) -> None:
         self.on_engine_error(task, engine, error)
+
+    def _process_new(self, process: Process) -> None:
+        for callback in self.on_new:
+            callback(process)
 
     def _process_gone(self, process: Process) -> None:
         if process.launched and process.outcome is None:
