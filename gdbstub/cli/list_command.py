@@ -53,4 +53,5 @@ def _engine(engine: dict[str, Any]) -> str:
         parts.append(f"{len(engine['breakpoints'])} breakpoints")
     if engine["watchpoints"]:
         parts.append(f"{len(engine['watchpoints'])} watchpoints")
-    return engine["label"] + (f": {', '.join(parts)}" if parts else "")
+    label: str = engine["label"]
+    return f"{label}: {', '.join(parts)}" if parts else label

@@ -254,6 +254,14 @@ class ThreadLocalStorage(ABC):
         """Where a thread has the variable at `offset` of a module's thread-local block."""
 
 
+class Sharing(ABC):
+    """Processes that others trace at the same time."""
+
+    @abstractmethod
+    def sharing(self) -> str:
+        """Who is on the debugged processes, what they hold and watch, in words."""
+
+
 class OperatingSystem(ABC):
     """Tables of what runs on the target's machine."""
 

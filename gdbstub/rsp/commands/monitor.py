@@ -8,6 +8,7 @@ from gdbstub.rsp.errors import ClientFault
 from gdbstub.rsp.parsing import string_from_hex
 from gdbstub.rsp.registry import command
 from gdbstub.rsp.session import Session
+from gdbstub.target.interfaces import Sharing
 
 _HELP = """The following monitor commands are supported:
   set debug <0|1>
@@ -16,6 +17,8 @@ _HELP = """The following monitor commands are supported:
     Log the packets that travel to the server's standard error.
   set debug-format option1[,option2,...]
     Add extra information to the log: all, none, timestamp.
+  status
+    Who is on the debugged processes, and who keeps them stopped.
   exit
     Quit the server; what it started is killed, what it attached to goes on.
   help
@@ -34,6 +37,8 @@ def monitor(session: Session, arguments: bytes) -> bytes:
         case ["exit"]:
             session.on_exit()
             return b"OK"
+        case ["status"] if session.has(Sharing):
+            text = session.target_as(Sharing).sharing()
         case ["set", "debug", "0" | "1" as value]:
             session.options.log_events(value == "1")
             text = f"Debug output {_state(value)}.\n"

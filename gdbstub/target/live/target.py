@@ -11,6 +11,7 @@ from gdbstub.target.live.breakpoints import LiveBreakpoints
 from gdbstub.target.live.data import LiveData
 from gdbstub.target.live.os_tables import LiveOperatingSystem
 from gdbstub.target.live.processes import LiveProcesses
+from gdbstub.target.live.sharing import LiveSharing
 from gdbstub.target.live.tls import LiveTls
 from gdbstub.target.values import TargetError, ThreadId
 from gdbstub.utrace.errors import UtraceError
@@ -23,6 +24,7 @@ class LiveTarget(
     LiveData,
     LiveTls,
     LiveOperatingSystem,
+    LiveSharing,
     interfaces.Target,
     interfaces.ThreadDetails,
     interfaces.MemoryMap,
