@@ -50,6 +50,7 @@ def run(words: Sequence[str]) -> int:
 
 
 def _serve(arguments: Arguments, address: Address) -> int:
+    from gdbstub.hub.hub import Hub
     from gdbstub.hub.listener import Listener, StandardIo, TcpAddress
     from gdbstub.hub.server import GdbServer, use_standard_io
     from gdbstub.target.live.target import LiveTarget
@@ -75,6 +76,9 @@ def _serve(arguments: Arguments, address: Address) -> int:
             extended=arguments.multi,
             disabled=arguments.disabled,
         )
+        hub = Hub(tracer)
+        at_end.callback(hub.close)
+        server.others_stay = lambda: bool(hub.debuggers)
         _end_on_signals(server)
         _start(arguments, target, terminal)
         server.log = _packet_log(arguments, server, log_output)

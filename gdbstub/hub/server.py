@@ -43,6 +43,9 @@ class GdbServer:
         self.options = Options(log_events=self._log_events, console=_print)
         self.log: Log = lambda direction, packet: None
         self.ended = False
+        self.others_stay: Callable[[], bool] = lambda: False
+        """Whether somebody else is on what is served: the server outlives its own client for them."""
+        self._asked_to_end = False
         self._hook_log: HookLog | None = None
         self._listener: Listener | None = None
         self._connection: Connection | None = None
@@ -51,6 +54,7 @@ class GdbServer:
         """Outside of extended mode: what was started and the client let go; its end is to be waited for."""
         tracer.on_gone.append(self._process_gone)
         target.on_detached = self._detached
+        target.label = "debugger of gdbstub-server"
 
     def listen(self, listener: Listener) -> None:
         """Take clients from a listener, one after the other."""
@@ -70,7 +74,7 @@ class GdbServer:
 
     def run(self) -> None:
         """Serve until the end. What was started and is still there is killed when the tracer closes."""
-        self.tracer.run_until(lambda: self.ended)
+        self.tracer.run_until(lambda: self.ended and (self._asked_to_end or not self.others_stay()))
         debugged = [self.tracer.processes[pid] for pid in self.target.processes()]
         started = [str(process.pid) for process in debugged if process.launched]
         if started:
@@ -82,6 +86,7 @@ class GdbServer:
     def end(self) -> None:
         """Serve no more, and wait for nothing."""
         self.left_running.clear()
+        self._asked_to_end = True
         self._finish()
 
     def _finish(self) -> None:
