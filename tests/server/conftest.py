@@ -36,7 +36,7 @@ def serve(server_program: Path, processes: list[subprocess.Popen[bytes]]) -> Ser
 
 _AS_NOBODY = """
 import encodings.idna, os, sys
-import gdbstub.hub.server, gdbstub.target.live.target, gdbstub.utrace.tracer
+import gdbstub.hub.hub, gdbstub.hub.server, gdbstub.target.live.target, gdbstub.utrace.tracer
 from gdbstub.cli.server import run
 
 os.setgroups([])
