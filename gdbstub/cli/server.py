@@ -171,7 +171,7 @@ def _packet_log(arguments: Arguments, server: GdbServer, output: TextIO) -> Log:
             return
         stamp = f"{time.time():.6f} " if server.options.timestamps else ""
         text = packet.decode("latin-1").encode("unicode_escape").decode()
-        print(f"{stamp}{arrows[direction]} {text}", file=output, flush=True)
+        _write(f"{stamp}{arrows[direction]} {text}", output)
 
     return log
 
@@ -188,7 +188,13 @@ def _print(what: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    _write(text, sys.stderr)
+
+
+def _write(text: str, output: TextIO) -> None:
+    """Print a line. That nobody reads it any more must not end what is being debugged."""
+    with contextlib.suppress(OSError):
+        print(text, file=output, flush=True)
 
 
 def _complain(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 from gdbstub.hub.connection import Connection
@@ -143,8 +144,10 @@ class GdbServer:
 
 
 def _print(text: str) -> None:
-    """What programs are made to print goes where gdbserver prints it, at once."""
-    print(text, end="", flush=True)
+    """What programs are made to print goes where gdbserver prints it, at once and byte for byte."""
+    if sys.stdout is not None:
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+        sys.stdout.buffer.flush()
 
 
 def use_standard_io() -> tuple[int, int]:
