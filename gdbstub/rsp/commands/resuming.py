@@ -14,7 +14,6 @@ from gdbstub.target.values import (
     EVERY_THREAD,
     ResumeAction,
     ResumeKind,
-    TargetError,
     ThreadPattern,
     ThreadStop,
 )
@@ -52,7 +51,7 @@ def _resume(session: Session, actions: Sequence[ResumeAction]) -> bytes | None:
     session.waiting = not target.non_stop
     try:
         target.resume(actions)
-    except TargetError:
+    except Exception:
         session.waiting = False
         raise
     return b"OK" if target.non_stop else None
