@@ -61,6 +61,7 @@ class GdbServer:
 
     def serve(self, read_descriptor: int, write_descriptor: int) -> None:
         """Serve a client that is connected already."""
+        self.target.forget_ends()
         connection = Connection(self.tracer, read_descriptor, write_descriptor, self._client_gone)
         session = Session(self.target, connection.write, self.options, self.disabled)
         session.extended = self.extended
