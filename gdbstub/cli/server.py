@@ -126,7 +126,8 @@ class _Terminal:
         """Make the program's process group the foreground one, if we have a terminal."""
         if not os.isatty(self._descriptor):
             return
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        # Blocked, not ignored: the programs that are started do not inherit it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
         try:
             self._former = os.tcgetpgrp(self._descriptor)
             os.tcsetpgrp(self._descriptor, process_group)

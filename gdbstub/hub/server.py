@@ -80,6 +80,8 @@ class GdbServer:
         for process in debugged:
             if not process.launched:
                 self.say(f"Detaching from process {process.pid}")
+        if self._connection is not None:
+            self._connection.close()
 
     def end(self) -> None:
         """Serve no more, and wait for nothing."""
