@@ -38,12 +38,13 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
 
     symbols = (_MODULE_ID, _STATIC_OFFSET, _VECTOR_POINTER, _VECTOR, _VALUE)
 
-    def set_symbol(self, name: str, value: int | None) -> None:
-        """A symbol's address in the program; the client finds it."""
+    def set_symbol(self, pid: int, name: str, value: int | None) -> None:
+        """A symbol's address in a process; the client finds it."""
+        values = self._symbol_values.setdefault(self.process(pid), {})
         if value is None:
-            self._symbol_values.pop(name, None)
+            values.pop(name, None)
         else:
-            self._symbol_values[name] = value
+            values[name] = value
 
     def tls_address(self, thread: ThreadId, offset: int, link_map: int) -> int:
         """Where a thread has the variable at `offset` of a module's block."""
@@ -74,7 +75,7 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
         return module
 
     def _field(self, process: Process, name: str) -> _Field:
-        address = self._symbol_values.get(name)
+        address = self._symbol_values.get(process, {}).get(name)
         if address is None:
             raise TargetError("the program's thread library does not describe its thread-local storage")
         return _Field(*_DESCRIPTION.unpack(self._read(process, address, _DESCRIPTION.size)))
