@@ -199,4 +199,4 @@ def _write(text: str, output: TextIO) -> None:
 
 
 def _complain(text: str) -> None:
-    print(f"gdbstub-server: {text}", file=sys.stderr, flush=True)
+    _write(f"gdbstub-server: {text}", sys.stderr)

@@ -102,11 +102,6 @@ class Resume(ABC):
     def stop_all_threads(self) -> None:
         """Bring everything to a stand, telling nothing."""
 
-    @property
-    @abstractmethod
-    def running(self) -> bool:
-        """Whether any thread runs, as far as the client knows."""
-
 
 class MemoryMap(ABC):
     """It is known where there is memory."""
