@@ -169,6 +169,17 @@ def test_multi_stays(serve: Serve, connect: Connect, build: Build) -> None:
     assert server.process.poll() is None
 
 
+def test_a_program_that_was_killed_while_it_stood_still(serve: Serve, connect: Connect, build: Build) -> None:
+    server = serve(":0", build("show_start"))
+    pid = server.program_pid
+    client = connect(server)
+    os.kill(pid, signal.SIGKILL)
+    server.expect(r"Child terminated with signal = 0x9")
+    assert client.request("vCont;c") == f"X09;process:{pid:x}"
+    client.close()
+    assert server.end() == 0
+
+
 def run_shell(script: str) -> str:
     return "vRun;" + ";".join(word.encode().hex() for word in ("/bin/sh", "-c", script))
 

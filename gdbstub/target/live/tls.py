@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gdbstub.target import interfaces
 from gdbstub.target.live.engine import DebuggerEngine
 from gdbstub.target.values import TargetError, ThreadId
+from gdbstub.utrace.errors import UtraceError
 from gdbstub.utrace.task import Process
 
 _MODULE_ID = "_thread_db_link_map_l_tls_modid"
@@ -50,7 +51,10 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
         """Where a thread has the variable at `offset` of a module's block."""
         task = self.thread(thread).task
         process = task.process
-        pointer = task.thread_pointer
+        try:
+            pointer = task.thread_pointer
+        except UtraceError as error:
+            raise TargetError(str(error.strerror)) from None
         module = self._module(process, link_map)
         vector = self._word(process, pointer + self._field(process, _VECTOR_POINTER).offset)
         elements = self._field(process, _VECTOR)
