@@ -6,7 +6,9 @@ step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug regi
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gdbstub.linux import ptrace, signals
 from gdbstub.linux.siginfo import SigInfo
@@ -16,6 +18,9 @@ from gdbstub.utrace.events import Event
 from gdbstub.utrace.flows import Trap
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.tracehook import is_processor_trap
+
+if TYPE_CHECKING:
+    from gdbstub.arch.description import Watch
 
 _LONGEST_FLAG_PUSH = 2
 _STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
@@ -143,11 +148,27 @@ def load_debug_registers(task: PtraceTask) -> None:
     machine = task.process.architecture.debug_registers
     control = machine.user_offset + 8 * machine.control
     ptrace.poke_user(task.tid, control, 0)
-    for slot, watch in enumerate(watchpoints.slots):
-        if watch is not None:
-            ptrace.poke_user(task.tid, machine.user_offset + 8 * slot, watch.address)
-    ptrace.poke_user(task.tid, control, machine.control_value(watchpoints.slots))
+    loaded = [
+        _load(task, machine.user_offset + 8 * slot, watch) for slot, watch in enumerate(watchpoints.slots)
+    ]
+    ptrace.poke_user(task.tid, control, machine.control_value(loaded))
     task.debug_generation = watchpoints.generation
+
+
+def _load(task: PtraceTask, register: int, watch: Watch | None) -> Watch | None:
+    """Put an address into a debug register; what is to be watched by it.
+
+    None for an address of the kernel's, which the kernel refuses and no program comes to.
+    """
+    if watch is None:
+        return None
+    try:
+        ptrace.poke_user(task.tid, register, watch.address)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return None
+    return watch
 
 
 def clear_debug_registers(task: PtraceTask) -> None:

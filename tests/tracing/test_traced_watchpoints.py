@@ -163,6 +163,16 @@ def test_execution_is_watched_before_it_happens(tracer: Tracer, program: Path, p
     assert counters == [0, 1, 2]
 
 
+def test_an_address_of_the_kernel_s_is_never_come_to(
+    tracer: Tracer, program: Path, place: dict[str, int]
+) -> None:
+    """No debug register takes such an address; the others must go on working."""
+    beyond = Watcher("write", (1 << 64) - 8, 8)
+    watcher = Watcher("write", place["written"], 8)
+    assert run(tracer, program, engines=[beyond, watcher]) == RESULT
+    assert (beyond.hits, watcher.values) == ([], [1, 2, 3])
+
+
 def test_slots_are_free_when_their_owner_leaves(tracer: Tracer, program: Path, place: dict[str, int]) -> None:
     holder, greedy = Holder(), Holder()
     process, output = launch(tracer, program, engines=[holder, greedy])

@@ -261,6 +261,10 @@ class Running(DebuggerEngine, interfaces.Resume):
             self.hold(thread)
             self._queue.add(thread, SignalStop(thread.id, signals.SIGINT))
 
+    def forget_ends(self) -> None:
+        """A new client is not told how processes ended that it has never heard of."""
+        self._queue.drop(None)
+
     def stop_all_threads(self) -> None:
         """Bring everything to a stand and wait for it, telling nothing."""
         for thread in list(self._threads.values()):

@@ -40,8 +40,8 @@ class StopQueue:
         """Whether there is a stop to be told."""
         return self._next(may_be_told) is not None
 
-    def drop(self, thread: LiveThread) -> None:
-        """A thread is gone, and what it stood for with it."""
+    def drop(self, thread: LiveThread | None) -> None:
+        """A thread is gone, and what it stood for with it; None: all that no thread stands still for."""
         self._entries = [entry for entry in self._entries if entry[0] is not thread]
 
     def _next(self, may_be_told: Callable[[LiveThread], bool]) -> tuple[LiveThread | None, Stop] | None:

@@ -76,7 +76,9 @@ class LiveTarget(
         register = self._register(task.process.architecture, number)
         try:
             task.registers.set_raw(register.name, value)
-        except (UtraceError, ValueError) as error:
+        except UtraceError as error:
+            raise TargetError(str(error.strerror)) from None
+        except ValueError as error:
             raise TargetError(str(error)) from None
 
     def read_expedited(self, thread: ThreadId) -> list[tuple[int, bytes]]:
