@@ -27,11 +27,10 @@ class _Regsets(dict[str, bytearray]):
 
 
 class Registers:
-    """Reads once what is asked for. Changes reach the task at once; the program counter's, when it is resumed.
+    """Reads once what is asked for. Changes reach the task at once; those of `pc`, when it is resumed.
 
     Values are unsigned integers; a name the architecture does not have raises KeyError. A value that the
-    kernel refuses (an address beyond user space in a segment's base, reserved bits) raises Invalid and changes
-    nothing.
+    kernel refuses (reserved bits, a segment's base beyond user space) raises Invalid and changes nothing.
     """
 
     __slots__ = ("_changed", "_sets", "architecture")
