@@ -327,7 +327,8 @@ class Resuming:
         for task in [task for task in self.tasks.values() if task.process is process and not task.dead]:
             if task.stop is not None:
                 if task.flow is None:
-                    self.depart(task, Departure())
+                    in_hand = task.signal if task.stop.kind is StopKind.SIGNAL else None
+                    self.depart(task, Departure(signal=in_hand))
             elif procfs.is_zombie(task.tid):
                 self.forget(task)
             elif task.listening:
@@ -339,8 +340,13 @@ class Resuming:
         process = task.process
         traps.clear_debug_registers(task)
         number = redelivery.deliver(task, departure)
+        again = list(departure.requeue)
         if departure.signal is not None and task.signal is None:
-            signals.send_to_thread(process.pid, task.tid, departure.signal.number)
+            again.append(departure.signal)
+        for info in again:
+            signals.send_to_thread(process.pid, task.tid, info.number)
+        if departure.abort:
+            task.registers[process.architecture.syscall.number] = -1
         self._mend_call(task, number)
         task.write_back()
         if len(process.tasks) == 1 and process.address_space.processes == [process]:

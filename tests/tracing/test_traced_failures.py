@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from signal import SIGUSR1
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from tracing_support import (
     finish,
     launch,
     leader,
+    read_line,
     run,
     start,
     symbols,
@@ -130,3 +133,26 @@ def test_a_process_whose_only_engine_fails_at_once_is_let_go(
     until(tracer, lambda: not tracer.processes)
     until(tracer, lambda: waits_unharmed(waiting.pid))
     assert len(failures) == 2
+
+
+def test_what_the_user_interrupts_in_a_callback_can_be_let_go(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    """Ctrl-C while a signal is being reported: it is still delivered."""
+
+    class Interrupted(Engine):
+        events = int(Event.SIGNAL)
+
+        def report_signal(self, task: Task, action: int, *_: object) -> Answer:
+            raise KeyboardInterrupt
+
+    started, line = start(processes, build("traced_signals"))
+    assert line == "ready"
+    interrupted = Interrupted()
+    traced = tracer.attach(started.pid, [interrupted])
+    started.send_signal(SIGUSR1)
+    with pytest.raises(KeyboardInterrupt):
+        until(tracer, lambda: False)
+    tracer.leave(traced, interrupted)
+    until(tracer, lambda: not tracer.processes)
+    assert read_line(started) == f"{SIGUSR1:d} from {os.getpid()}"

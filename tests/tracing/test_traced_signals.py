@@ -7,7 +7,19 @@ from collections.abc import Callable
 from signal import SIGCHLD, SIGHUP, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 
 import pytest
-from tracing_support import EVENTS, Build, Output, Recorder, finish, launch, leader, until
+from tracing_support import (
+    EVENTS,
+    Build,
+    Output,
+    Processes,
+    Recorder,
+    finish,
+    launch,
+    leader,
+    read_line,
+    start,
+    until,
+)
 
 import gdbstub
 from gdbstub import Disposition, Event, Process, Resume, SigInfo, Signal, Task, Tracer
@@ -162,3 +174,17 @@ def test_a_kill_is_told_as_the_end_alone(tracer: Tracer, build: Build) -> None:
     told = [report.event for report in judge.log[before:] if not report.event.startswith("syscall")]
     assert told == ["exit", "death", "reap"]
     assert not judge.seen
+
+
+def test_a_signal_that_is_put_back_by_one_who_leaves_is_not_lost(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    def later(task: Task, info: SigInfo) -> Answer:
+        return Signal.IGN | gdbstub.HOLD | Resume.DETACH
+
+    started, line = start(processes, build("traced_signals"))
+    assert line == "ready"
+    tracer.attach(started.pid, [Judge(Event.SIGNAL_ALL, later)])
+    started.send_signal(SIGUSR1)
+    until(tracer, lambda: not tracer.processes)
+    assert read_line(started) == f"{SIGUSR1:d} from {US}"
