@@ -59,6 +59,10 @@ def test_the_class_of_a_file(tmp_path: Path) -> None:
         is_64_bit(str(tmp_path / "absent"))
 
 
+def test_a_process_that_is_gone_has_no_unused_text() -> None:
+    assert unused_text(0x7FFFFFFF) == []
+
+
 def test_unused_text_lies_behind_the_code() -> None:
     """Each range ends with its page, and its file has no code in it."""
     found = unused_text(ME)
