@@ -6,9 +6,11 @@ step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug regi
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 from gdbstub.linux import ptrace, signals
+from gdbstub.linux.memory import MemoryFault
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.engine import Attachment
@@ -76,8 +78,10 @@ def hide_step(task: PtraceTask) -> None:
     if memory.read_some(start, registers.pc - start) not in machine.flag_pushes:
         return
     if not registers[machine.flags] & machine.trap_flag:
-        pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
-        memory.write(registers.sp, pushed.to_bytes(2, "little"))
+        # SIGKILL can have taken the memory away, or another thread.
+        with contextlib.suppress(MemoryFault):
+            pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
+            memory.write(registers.sp, pushed.to_bytes(2, "little"))
 
 
 def is_waiting(task: PtraceTask) -> bool:

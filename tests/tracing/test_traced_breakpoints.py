@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from tracing_support import (
     FIXED,
+    PATIENCE,
     Build,
     Holder,
     finish,
@@ -20,6 +22,7 @@ from tracing_support import (
     resume,
     run,
     run_to,
+    state,
     symbols,
     until,
 )
@@ -29,7 +32,7 @@ from gdbstub import Engine, Event, Resume, Task, Tracer
 from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.siginfo import SI_USER
 from gdbstub.linux.signals import SI_KERNEL, TRAP_TRACE
-from gdbstub.linux.wait import Exited
+from gdbstub.linux.wait import Exited, Killed
 from gdbstub.utrace.engine import Answer
 
 NOTHING, INT3 = b"\x90", b"\xcc"
@@ -231,3 +234,21 @@ def text_of(program: Path) -> tuple[int, int]:
         section = ELFFile(file).get_section_by_name(".text")
         assert section is not None
         return section["sh_addr"], section["sh_addr"] + section["sh_size"]
+
+
+def test_a_task_killed_at_a_breakpoint_can_be_told_to_go_on(tracer: Tracer, visits: Path) -> None:
+    """SIGKILL takes it and its memory from the stop before the tracer hears of that."""
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    task = leader(process)
+    process.address_space.breakpoints.insert(holder, symbols(visits)["main"])
+    resume(task, holder)
+    held(tracer, task)
+    assert task.registers.pc == symbols(visits)["main"]
+    tracer.kill(process)
+    deadline = time.monotonic() + PATIENCE
+    while state(task.tid) != "Z":
+        assert time.monotonic() < deadline
+    resume(task, holder)
+    until(tracer, lambda: not tracer.processes)
+    assert process.outcome == Killed(signal.SIGKILL, False)
