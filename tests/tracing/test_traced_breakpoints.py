@@ -29,6 +29,7 @@ from tracing_support import (
 
 import gdbstub
 from gdbstub import Engine, Event, Resume, Task, Tracer
+from gdbstub.linux import procfs
 from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.siginfo import SI_USER
 from gdbstub.linux.signals import SI_KERNEL, TRAP_TRACE
@@ -252,3 +253,33 @@ def test_a_task_killed_at_a_breakpoint_can_be_told_to_go_on(tracer: Tracer, visi
     resume(task, holder)
     until(tracer, lambda: not tracer.processes)
     assert process.outcome == Killed(signal.SIGKILL, False)
+
+
+def test_what_the_program_writes_over_a_breakpoint_stays(tracer: Tracer, visits: Path, visit: int) -> None:
+    """As when it unloads a library and loads another one there."""
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    held(tracer, leader(process))
+    space = process.address_space
+    breakpoint = space.breakpoints.insert(holder, visit)
+    space.memory.write(visit, NOTHING)
+    space.breakpoints.remove(breakpoint)
+    assert space.memory.read(visit, 1) == NOTHING
+
+
+def test_a_write_that_ends_in_a_hole_changes_the_byte_under_a_breakpoint_before_it(
+    tracer: Tracer, visits: Path, visit: int
+) -> None:
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    held(tracer, leader(process))
+    space = process.address_space
+    (end,) = [each.end for each in procfs.maps(process.pid) if each.start <= visit < each.end]
+    while any(each.start == end for each in procfs.maps(process.pid)):
+        (end,) = [each.end for each in procfs.maps(process.pid) if each.start == end]
+    place = end - 2
+    breakpoint = space.breakpoints.insert(holder, place)
+    with pytest.raises(MemoryFault):
+        space.write(place, NOTHING * 4)
+    space.breakpoints.remove(breakpoint)
+    assert space.memory.read(place, 2) == NOTHING * 2
