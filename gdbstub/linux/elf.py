@@ -56,5 +56,6 @@ def _text_ends(path: str) -> list[int]:
                 for segment in ELFFile(file).iter_segments("PT_LOAD")
                 if segment["p_flags"] & _PF_X
             ]
-    except (OSError, ELFError):
+    except (OSError, ELFError, ValueError):
+        # ValueError: an offset beyond what a file can have.
         return []
