@@ -63,7 +63,7 @@ class Tracer:
         self._stepping = False
         self._calls: set[Future[Any]] = set()
         """What other threads wait for; under `_calls_lock`, as is `_closed`."""
-        self._calls_lock = threading.Lock()
+        self._calls_lock = threading.RLock()
         self._closed = False
 
     @property
@@ -254,8 +254,9 @@ class Tracer:
 
     def wake(self) -> None:
         """Have the loop look at its condition; may be used in any thread and in a signal handler."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_write, b"\0")
+        with self._calls_lock, contextlib.suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wake_write, b"\0")
 
     def call(self, function: Callable[[], _Result]) -> _Result:
         """Have the tracer's thread call a function, and wait for the result; for other threads.
@@ -281,7 +282,9 @@ class Tracer:
                 self._calls.discard(future)
 
     def close(self) -> None:
-        """Kill what was launched, let everything else go, and give up the loop."""
+        """Kill what was launched, let everything else go, and give up the loop. What is closed stays so."""
+        if self._closed:
+            return
         for process in list(self.processes.values()):
             if process.launched:
                 self.kill(process)

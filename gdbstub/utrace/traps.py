@@ -6,11 +6,11 @@ step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug regi
 
 from __future__ import annotations
 
-import errno
+import contextlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from gdbstub.linux import ptrace, signals
+from gdbstub.linux.memory import MemoryFault
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.engine import Attachment
@@ -18,9 +18,6 @@ from gdbstub.utrace.events import Event
 from gdbstub.utrace.flows import Trap
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.tracehook import is_processor_trap
-
-if TYPE_CHECKING:
-    from gdbstub.arch.description import Watch
 
 _LONGEST_FLAG_PUSH = 2
 _STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
@@ -81,8 +78,10 @@ def hide_step(task: PtraceTask) -> None:
     if memory.read_some(start, registers.pc - start) not in machine.flag_pushes:
         return
     if not registers[machine.flags] & machine.trap_flag:
-        pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
-        memory.write(registers.sp, pushed.to_bytes(2, "little"))
+        # SIGKILL can have taken the memory away, or another thread.
+        with contextlib.suppress(MemoryFault):
+            pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
+            memory.write(registers.sp, pushed.to_bytes(2, "little"))
 
 
 def is_waiting(task: PtraceTask) -> bool:
@@ -148,27 +147,11 @@ def load_debug_registers(task: PtraceTask) -> None:
     machine = task.process.architecture.debug_registers
     control = machine.user_offset + 8 * machine.control
     ptrace.poke_user(task.tid, control, 0)
-    loaded = [
-        _load(task, machine.user_offset + 8 * slot, watch) for slot, watch in enumerate(watchpoints.slots)
-    ]
-    ptrace.poke_user(task.tid, control, machine.control_value(loaded))
+    for slot, watch in enumerate(watchpoints.slots):
+        if watch is not None:
+            ptrace.poke_user(task.tid, machine.user_offset + 8 * slot, watch.address)
+    ptrace.poke_user(task.tid, control, machine.control_value(watchpoints.slots))
     task.debug_generation = watchpoints.generation
-
-
-def _load(task: PtraceTask, register: int, watch: Watch | None) -> Watch | None:
-    """Put an address into a debug register; what is to be watched by it.
-
-    None for an address of the kernel's, which the kernel refuses and no program comes to.
-    """
-    if watch is None:
-        return None
-    try:
-        ptrace.poke_user(task.tid, register, watch.address)
-    except OSError as error:
-        if error.errno != errno.EINVAL:
-            raise
-        return None
-    return watch
 
 
 def clear_debug_registers(task: PtraceTask) -> None:

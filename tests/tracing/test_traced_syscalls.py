@@ -113,6 +113,19 @@ def test_a_call_left_out_fails_with_enosys(tracer: Tracer, program: Path, files:
     assert meddler.log.count(("exit", GETPPID, -errno.ENOSYS)) == 3
 
 
+def test_a_call_left_out_by_one_who_leaves(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
+    """With its last engine gone the process is let go from the very entry of the call."""
+
+    def abort_and_leave(task: Task, call: SyscallEntry) -> Answer:
+        return Syscall.ABORT | gdbstub.Resume.DETACH
+
+    meddler = Meddler({GETPPID: abort_and_leave})
+    _, results = outputs(tracer, program, files[0], meddler)
+    assert meddler.count("entry", GETPPID) == 1
+    assert results[0] == f"-1 {errno.ENOSYS}"
+    assert results[1].endswith(" 0")
+
+
 def test_a_call_left_out_with_a_result(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
     answers = iter((4242, -errno.EACCES, 0))
 

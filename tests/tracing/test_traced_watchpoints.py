@@ -163,16 +163,6 @@ def test_execution_is_watched_before_it_happens(tracer: Tracer, program: Path, p
     assert counters == [0, 1, 2]
 
 
-def test_an_address_of_the_kernel_s_is_never_come_to(
-    tracer: Tracer, program: Path, place: dict[str, int]
-) -> None:
-    """No debug register takes such an address; the others must go on working."""
-    beyond = Watcher("write", (1 << 64) - 8, 8)
-    watcher = Watcher("write", place["written"], 8)
-    assert run(tracer, program, engines=[beyond, watcher]) == RESULT
-    assert (beyond.hits, watcher.values) == ([], [1, 2, 3])
-
-
 def test_slots_are_free_when_their_owner_leaves(tracer: Tracer, program: Path, place: dict[str, int]) -> None:
     holder, greedy = Holder(), Holder()
     process, output = launch(tracer, program, engines=[holder, greedy])
@@ -272,3 +262,24 @@ def debug_registers(tid: int) -> list[int]:
     values[4:6] = [0, 0]
     values[6] &= 0xF
     return values
+
+
+@pytest.mark.parametrize("address", [(1 << 47) - 4096, 0xFFFF_FFFF_8100_0000])
+@pytest.mark.parametrize("kind", ["execute", "write"])
+def test_the_kernel_s_own_memory_is_not_watched(
+    tracer: Tracer, program: Path, kind: str, address: int
+) -> None:
+    """The kernel refuses it, but only when the task is about to run."""
+    process, output = launch(tracer, program)
+    length = 8
+    with pytest.raises(gdbstub.Invalid):
+        process.watchpoints.insert(Watcher(kind, address, length), kind, address, length)
+    assert finish(tracer, output) == RESULT
+
+
+def test_the_last_words_of_user_space_can_be_watched(tracer: Tracer, program: Path) -> None:
+    address = (1 << 47) - 4096 - 8
+    watcher = Watcher("write", address, 8)
+    process, output = launch(tracer, program, engines=[watcher])
+    process.watchpoints.insert(watcher, "write", address, 8)
+    assert finish(tracer, output) == RESULT
