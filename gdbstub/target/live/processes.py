@@ -40,8 +40,9 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         self._directory: str | None = None
 
     def processes(self) -> list[int]:
-        """The processes that are debugged."""
-        return list(self._processes)
+        """The processes that are debugged, as far as the client may know."""
+        untold = self._untold_children()
+        return [pid for pid in self._processes if pid not in untold]
 
     def was_attached(self, pid: int) -> bool:
         """True if the process ran before it was debugged."""
@@ -118,16 +119,22 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         return [shell, "-c", "exec " + shlex.join(wanted)], programs + 1
 
     def kill(self, pid: int) -> None:
-        """End a process; nothing more is told of it."""
+        """End a process; nothing more is told of it, nor of its children that nobody has been told of."""
         process = self.process(pid)
+        for child in self._untold_children(pid):
+            self.kill(child)
         self._ending.add(pid)
         self.tracer.kill(process)
         if not self.tracer.settle(lambda: pid not in self._processes, _PATIENCE):
             raise TargetError(f"process {pid} does not end")
 
     def detach(self, pid: int) -> None:
-        """Let a process go, with the signals that its threads stopped for and may have."""
+        """Let a process go, with the signals that its threads stopped for and may have, and its children that
+        nobody has been told of.
+        """
         process = self.process(pid)
+        for child in self._untold_children(pid):
+            self.detach(child)
         self._ending.add(pid)
         for thread in [thread for thread in self._threads.values() if thread.task.process is process]:
             parked = thread.parked

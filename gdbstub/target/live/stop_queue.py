@@ -25,6 +25,10 @@ class StopQueue:
         """A stop happened; without a thread it is one that nothing stands still for."""
         self._entries.append((thread, stop))
 
+    def stops(self) -> list[Stop]:
+        """The stops that have not been told."""
+        return [stop for _, stop in self._entries]
+
     def waits(self, thread: LiveThread) -> bool:
         """Whether a stop of this thread has not been told."""
         return any(entry[0] is thread for entry in self._entries)

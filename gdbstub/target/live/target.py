@@ -36,8 +36,8 @@ class LiveTarget(
         self._processors = LastProcessor()
 
     def threads(self) -> list[ThreadId]:
-        """All threads, oldest first."""
-        return [thread.id for thread in self._threads.values()]
+        """The threads that the client may know of, oldest first."""
+        return [thread.id for thread in self.known_threads()]
 
     def is_alive(self, thread: ThreadId) -> bool:
         """Whether a thread is still there."""
