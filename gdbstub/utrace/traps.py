@@ -7,7 +7,10 @@ step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug regi
 from __future__ import annotations
 
 import contextlib
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gdbstub.linux import ptrace, signals
 from gdbstub.linux.memory import MemoryFault
@@ -19,7 +22,11 @@ from gdbstub.utrace.flows import Trap
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.tracehook import is_processor_trap
 
+if TYPE_CHECKING:
+    from gdbstub.arch.description import DebugRegisters, Watch
+
 _LONGEST_FLAG_PUSH = 2
+_log = logging.getLogger("gdbstub")
 _STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
 
 
@@ -144,14 +151,23 @@ def load_debug_registers(task: PtraceTask) -> None:
     watchpoints = task.process.watchpoints
     if task.debug_generation == watchpoints.generation:
         return
-    machine = task.process.architecture.debug_registers
-    control = machine.user_offset + 8 * machine.control
-    ptrace.poke_user(task.tid, control, 0)
-    for slot, watch in enumerate(watchpoints.slots):
-        if watch is not None:
-            ptrace.poke_user(task.tid, machine.user_offset + 8 * slot, watch.address)
-    ptrace.poke_user(task.tid, control, machine.control_value(watchpoints.slots))
     task.debug_generation = watchpoints.generation
+    try:
+        _load(task.tid, task.process.architecture.debug_registers, watchpoints.slots)
+    except ProcessLookupError:
+        raise
+    except OSError as error:
+        # Others of the machine have taken them (perf_event_open(2), PERF_TYPE_BREAKPOINT).
+        _log.error("task %d is not watched: no debug register is free (%s)", task.tid, error.strerror)
+
+
+def _load(tid: int, machine: DebugRegisters, slots: Sequence[Watch | None]) -> None:
+    control = machine.user_offset + 8 * machine.control
+    ptrace.poke_user(tid, control, 0)
+    for slot, watch in enumerate(slots):
+        if watch is not None:
+            ptrace.poke_user(tid, machine.user_offset + 8 * slot, watch.address)
+    ptrace.poke_user(tid, control, machine.control_value(slots))
 
 
 def clear_debug_registers(task: PtraceTask) -> None:
