@@ -114,6 +114,15 @@ def test_an_end_that_the_program_would_have_caught(
     assert process.outcome.signal == outcome
 
 
+def test_a_signal_action_by_itself_does_not_hold(tracer: Tracer, build: Build) -> None:
+    judge = Judge(Event.SIGNAL, lambda task, info: Signal.DELIVER if len(judge.seen) > 1 else Signal.IGN)
+    process, output = ready(tracer, build, judge)
+    os.kill(process.pid, SIGUSR1)
+    until(tracer, lambda: len(judge.seen) == 1)
+    os.kill(process.pid, SIGUSR1)
+    until(tracer, lambda: output.text == f"{SIGUSR1:d} from {US}\n")
+
+
 def test_the_last_of_several_decides(tracer: Tracer, build: Build) -> None:
     first = Judge(Event.SIGNAL_ALL, drop)
     second = Judge(Event.SIGNAL_ALL, lambda task, info: Signal.DELIVER | Resume.RESUME)

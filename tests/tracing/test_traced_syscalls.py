@@ -179,6 +179,12 @@ def test_the_last_of_several_decides_and_the_others_see_it(
     assert seen == [Syscall.RUN, Syscall.ABORT] * 3
 
 
+def test_an_abort_by_itself_does_not_hold(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
+    engine = Meddler({GETPPID: lambda task, call: Syscall.ABORT})
+    _, results = outputs(tracer, program, files[0], engine)
+    assert results[0] == f"-1 {errno.ENOSYS}"
+
+
 def test_an_entry_is_reported_again_after_a_hold(
     tracer: Tracer, program: Path, files: tuple[Path, Path]
 ) -> None:
