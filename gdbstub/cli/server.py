@@ -107,12 +107,9 @@ def _start(arguments: Arguments, target: LiveTarget, terminal: _Terminal) -> Non
     target.disable_randomization(not arguments.randomize)
     if arguments.attach is not None:
         target.attach(arguments.attach)
-        _say(f"Attached; pid = {arguments.attach}")
     elif arguments.program:
         target.run(arguments.program)
-        pid = target.processes()[0]
-        terminal.give_to(pid)
-        _say(f"Process {arguments.program[0]} created; pid = {pid}")
+        terminal.give_to(target.processes()[0])
 
 
 class _Terminal:

@@ -51,6 +51,7 @@ class GdbServer:
         self.left_running: list[int] = []
         """Outside of extended mode: what was started and the client let go; its end is to be waited for."""
         tracer.on_gone.append(self._process_gone)
+        target.say = say
         target.on_detached = self._detached
 
     def listen(self, listener: Listener) -> None:

@@ -32,6 +32,8 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         """A program (and its arguments) that is to start the program by exec."""
         self.descriptors: Mapping[int, int] = {}
         """Standard descriptors of started programs, where they are not ours."""
+        self.say: Callable[[str], None] = lambda text: None
+        """Gets the lines about starting and attaching that users of gdbserver know."""
         self.on_detached: Callable[[Process], None] = lambda process: None
         """Told when the client has let a process go."""
         self._randomize = False
@@ -58,6 +60,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         except UtraceError as error:
             raise TargetError(str(error.strerror)) from None
         self._stands_first(process.pid, told=not self.non_stop)
+        self.say(f"Attached; pid = {pid}")
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start a program; it stands still at its first instruction."""
@@ -76,6 +79,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
             raise TargetError(f"Cannot run {arguments[0]}: {error.strerror or error}") from None
         self.last_arguments = tuple(arguments)
         self._stands_first(process.pid, told=True)
+        self.say(f"Process {arguments[0]} created; pid = {process.pid}")
 
     def _stands_first(self, pid: int, *, told: bool) -> None:
         """Wait for a process that joined to stand still. `told`: the reply to the request tells of its first
