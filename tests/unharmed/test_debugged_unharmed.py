@@ -39,7 +39,7 @@ def run(debugger: Debugger, build: Build, *arguments: str) -> ThreadId:
     return ThreadId(pid, pid)
 
 
-def test_a_vfork_child_that_exits_first_is_not_the_last_that_was_resumed(
+def test_no_false_end_of_everything_after_a_vfork(
     debugger: Debugger, tracer: Tracer, build: Build
 ) -> None:
     """The parent has reached its own stop by the time that everything is resumed again."""
