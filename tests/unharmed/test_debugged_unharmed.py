@@ -39,9 +39,7 @@ def run(debugger: Debugger, build: Build, *arguments: str) -> ThreadId:
     return ThreadId(pid, pid)
 
 
-def test_no_false_end_of_everything_after_a_vfork(
-    debugger: Debugger, tracer: Tracer, build: Build
-) -> None:
+def test_no_false_end_of_everything_after_a_vfork(debugger: Debugger, tracer: Tracer, build: Build) -> None:
     """The parent has reached its own stop by the time that everything is resumed again."""
     parent = run(debugger, build, "vfork")
     debugger.target.report_events(fork=True, vfork=True, execs=True)
