@@ -67,7 +67,7 @@ class ControlClient:
             )
         except _Refused as error:
             reply = _error(identity, str(error))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             reply = _error(identity, f"no request: {error!r}")
         self._send(json.dumps(reply).encode() + b"\n")
 
