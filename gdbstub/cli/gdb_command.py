@@ -15,12 +15,14 @@ def run(words: Sequence[str]) -> int:
     if not words:
         raise CommandFailed("which process? gdbstub gdb PID")
     pid = process_id(words[0])
-    place = make_sure(pid)
+    seat = make_sure(pid)
+    # It goes on into gdb, whom the hub waits for.
+    seat.connection.set_inheritable(True)
     command = ["gdb"]
     if _sees_our_files(pid):
         # Else gdb asks for every library through the connection.
         command += ["-iex", "set sysroot"]
-    command += ["-ex", f"target remote {place.socket('gdb')}", *words[1:]]
+    command += ["-ex", f"target remote {seat.place.socket('gdb')}", *words[1:]]
     os.execvp("gdb", command)
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from gdbstub.cli.main import CommandFailed, complain, process_id
 
@@ -24,8 +25,10 @@ def _share(pid: int) -> None:
     from gdbstub.hub.control import ask
     from gdbstub.hub.daemon import make_sure
 
-    place = make_sure(pid)
+    seat = make_sure(pid)
+    place = seat.place
     ask(place, "keep")
+    seat.connection.close()
     print(f"Process {pid} is shared: gdbstub gdb {pid}", file=sys.stderr)
     print(f"or in gdb: target remote {place.socket('gdb')}", file=sys.stderr, flush=True)
 
@@ -36,7 +39,13 @@ def _become(arguments: Sequence[str]) -> int:
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
     try:
-        os.execvp(arguments[0], list(arguments))
+        os.execvpe(arguments[0], list(arguments), _environment())
     except OSError as error:
         complain(f"{arguments[0]}: {error.strerror}")
         return 127 if isinstance(error, FileNotFoundError) else 126
+
+
+def _environment() -> dict[bytes, bytes]:
+    """What we were started with; Python may have changed LC_CTYPE since (PEP 538)."""
+    variables = Path("/proc/self/environ").read_bytes().split(b"\0")
+    return dict(variable.split(b"=", 1) for variable in variables if b"=" in variable)

@@ -12,6 +12,8 @@ from gdbstub.rsp.session import Session
 from gdbstub.utrace.tracer import Tracer
 
 _READ_SIZE = 1 << 16
+_MOST_UNSENT = 1 << 20
+"""With more than these bytes unsent, requests stay unread: a client that does not read costs no memory."""
 
 
 class Connection:
@@ -26,6 +28,7 @@ class Connection:
         self._closed = closed
         self._session: Session | None = None
         self._unsent = bytearray()
+        self._reading = True
         descriptors = {read_descriptor, write_descriptor}
         self._blocking = {descriptor: os.get_blocking(descriptor) for descriptor in descriptors}
         """How they were, and are to be again: standard input and output may be a terminal that others use."""
@@ -45,6 +48,8 @@ class Connection:
             if not self._unsent:
                 self._wait_to_write()
             self._unsent += data
+            if self._reading and len(self._unsent) > _MOST_UNSENT:
+                self._pause_reading()
 
     def close(self) -> None:
         """End the connection."""
@@ -62,6 +67,9 @@ class Connection:
         self._closed()
 
     def _readable(self) -> None:
+        if not self._reading:
+            self._writable()
+            return
         try:
             data = os.read(self._read, _READ_SIZE)
         except BlockingIOError:
@@ -90,11 +98,16 @@ class Connection:
         else:
             self._tracer.add_reader(self._write_to, self._writable, select.EPOLLOUT)
 
+    def _pause_reading(self) -> None:
+        self._reading = False
+        self._tracer.change_reader(self._read, select.EPOLLOUT if self._write_to == self._read else 0)
+
     def _writable(self) -> None:
         del self._unsent[: self._send(self._unsent)]
         if self._unsent:
             return
-        if self._write_to == self._read:
-            self._tracer.change_reader(self._read, select.EPOLLIN)
-        else:
+        if self._write_to != self._read:
             self._tracer.remove_reader(self._write_to)
+        if self._write_to == self._read or not self._reading:
+            self._tracer.change_reader(self._read, select.EPOLLIN)
+        self._reading = True

@@ -12,23 +12,29 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gdbstub.hub.hub import Hub
+    from gdbstub.hub.hub import Hub, Peer
 
 _READ_SIZE = 1 << 16
 _LONGEST_LINE = 1 << 20
 
 
+class _Refused(Exception):
+    """A request that cannot be carried out; the text says why."""
+
+
 class ControlClient:
     """Serves one connection until the client closes it or sends what is no request."""
 
-    def __init__(self, hub: Hub, pid: int, descriptor: int) -> None:
+    def __init__(self, hub: Hub, pid: int, descriptor: int, peer: Peer) -> None:
         self._hub = hub
-        self._pid = pid
+        self.pid = pid
+        self.peer = peer
         self._descriptor = descriptor
         self._buffer = b""
         self._closed = False
         self._methods: dict[str, Callable[[], Any]] = {
             "status": self._status,
+            "expect": self._expect,
             "keep": self._keep,
             "release": self._release,
         }
@@ -59,7 +65,9 @@ class ControlClient:
                 if method is not None
                 else _error(identity, "no such method")
             )
-        except (ValueError, TypeError, KeyError) as error:
+        except _Refused as error:
+            reply = _error(identity, str(error))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             reply = _error(identity, f"no request: {error!r}")
         self._send(json.dumps(reply).encode() + b"\n")
 
@@ -75,18 +83,33 @@ class ControlClient:
     def _status(self) -> list[dict[str, Any]]:
         return [asdict(status) for status in self._hub.statuses()]
 
-    def _keep(self) -> bool:
-        self._hub.kept.add(self._pid)
+    def _expect(self) -> bool:
+        """A debugger is about to come from this client's process: stay until it has, or the client goes."""
+        self._check_shared()
+        self._hub.expected.add(self)
         return True
 
+    def _keep(self) -> bool:
+        self._check_shared()
+        self._hub.kept.add(self.pid)
+        return True
+
+    def _check_shared(self) -> None:
+        process = self._hub.tracer.processes.get(self.pid)
+        if process is None or process.releasing:
+            raise _Refused(f"process {self.pid} is not shared any more")
+
     def _release(self) -> bool:
-        self._hub.tracer.soon(lambda: self._hub.release(self._pid))
+        self._hub.tracer.soon(lambda: self._hub.release(self.pid))
         return True
 
     def _close(self) -> None:
         self._closed = True
         self._hub.tracer.remove_reader(self._descriptor)
         os.close(self._descriptor)
+        if self in self._hub.expected:
+            self._hub.expected.discard(self)
+            self._hub.let_go_of_unused()
 
 
 def _error(identity: object, message: str) -> dict[str, object]:

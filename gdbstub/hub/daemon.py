@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
+from gdbstub.hub.control import NoAnswer, announce
 from gdbstub.hub.runtime import Place
 from gdbstub.utrace.errors import UtraceError
 
@@ -22,21 +26,30 @@ class CannotShare(Exception):
     """The process cannot be traced; the text says why."""
 
 
-def make_sure(pid: int) -> Place:
-    """The place of a process that is shared from now on, by the hub that is there or by a new one.
+@dataclass(frozen=True)
+class Seat:
+    """A place where a debugger is expected."""
+
+    place: Place
+    connection: socket.socket
+    """The hub stays until a debugger has come from this process, or this is closed."""
+
+
+def make_sure(pid: int) -> Seat:
+    """A seat on a process that is shared from now on, by the hub that is there or by a new one.
 
     Raises CannotShare.
     """
     place = Place.of(pid)
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        if place.is_live():
-            if place.socket("control").exists():
-                return place
-            # Somebody else has just begun to share it.
+        if not place.is_live() and not _start(pid):
+            continue
+        try:
+            return Seat(place, announce(place))
+        except NoAnswer:
+            # Somebody else has just begun to share it, or the last one has just left.
             time.sleep(_POLL_INTERVAL)
-        elif _start(pid):
-            return place
     raise CannotShare(f"Cannot share process {pid}: whoever has claimed it does not answer")
 
 
@@ -66,6 +79,7 @@ def main() -> int:
     if os.fork():
         # The parent ends at once, so that the hub is nobody's child.
         os._exit(0)
+    _start_afresh()
     from gdbstub.hub.hub import Hub
     from gdbstub.utrace.tracer import Tracer
 
@@ -96,11 +110,22 @@ def main() -> int:
             _tell({"error": error.strerror or str(error)})
             return 1
         _tell({"claimed": True})
-        tracer.run_until(lambda: bool(ended or hub.debuggers or hub.kept or not tracer.processes), _PATIENCE)
+        tracer.run_until(
+            lambda: bool(ended or hub.expected or hub.debuggers or hub.kept or not tracer.processes),
+            _PATIENCE,
+        )
         hub.let_go_of_unused()
         tracer.run_until(lambda: ended or not tracer.processes)
         hub.close()
     return 0
+
+
+def _start_afresh() -> None:
+    """What whoever started us has set for itself is not for us."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _tell(outcome: dict[str, object]) -> None:

@@ -8,6 +8,7 @@ import select
 import socket
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from gdbstub.hub.control_client import ControlClient
 from gdbstub.hub.debugger import Debugger
@@ -19,8 +20,23 @@ from gdbstub.utrace.task import Process
 from gdbstub.utrace.tracer import Tracer
 
 _BACKLOG = 256
+_PATIENCE = 10.0
+"""Seconds for processes to be let go."""
 _CREDENTIALS = struct.Struct("<iII")
 """struct ucred (unix(7), SO_PEERCRED): pid, uid, gid."""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The process at the other end of a connection."""
+
+    pid: int
+
+    def __str__(self) -> str:
+        try:
+            return f"{procfs.name(self.pid)} (process {self.pid})"
+        except ProcessLookupError:
+            return f"process {self.pid}"
 
 
 class Keeper(Engine):
@@ -37,6 +53,8 @@ class Hub:
         self.keeper = Keeper()
         self.kept: set[int] = set()
         """Processes that stay shared when no client is left, because somebody asked for it."""
+        self.expected: set[ControlClient] = set()
+        """Those who have announced a debugger that has not come yet: processes stay shared for them, too."""
         self.debuggers: list[Debugger] = []
         self._entries: dict[int, Entry] = {}
         tracer.on_new.append(lambda process: tracer.soon(lambda: self._share_new(process)))
@@ -58,11 +76,12 @@ class Hub:
             status_of(self.tracer.processes[pid]) for pid in self._entries if pid in self.tracer.processes
         ]
 
-    def open_debugger(self, pid: int, descriptor: int, who: str) -> None:
+    def open_debugger(self, pid: int, descriptor: int, peer: Peer) -> None:
         """A debugger has connected: its engine joins the process."""
-        debugger = Debugger(self, pid, descriptor, who)
+        debugger = Debugger(self, pid, descriptor, str(peer))
         if debugger.connected:
             self.debuggers.append(debugger)
+            self.expected -= {client for client in self.expected if (client.pid, client.peer) == (pid, peer)}
 
     def debugger_gone(self, debugger: Debugger) -> None:
         """A debugger's engine has left everything."""
@@ -71,9 +90,10 @@ class Hub:
 
     def let_go_of_unused(self) -> None:
         """Leave processes that nobody is on and nobody asked to keep."""
+        needed = self.kept | {client.pid for client in self.expected}
         for process in list(self.tracer.processes.values()):
             others = [engine for engine in process.engines if engine is not self.keeper]
-            if not others and process.pid not in self.kept and self.keeper in process.engines:
+            if not others and process.pid not in needed and self.keeper in process.engines:
                 self.tracer.leave(process, self.keeper)
 
     def release(self, pid: int) -> None:
@@ -88,9 +108,16 @@ class Hub:
             self.tracer.leave(process, engine)
 
     def close(self) -> None:
-        """Everybody leaves everything, and the places go."""
+        """Everybody leaves everything, and the places go once nothing is traced there any more."""
+        self.expected.clear()
+        processes = self.tracer.processes
+        # What was launched ends with the tracer.
+        attached = [pid for pid in self._entries if pid in processes and not processes[pid].launched]
+        for pid in attached:
+            self.release(pid)
         for debugger in list(self.debuggers):
             debugger.close()
+        self.tracer.settle(lambda: not any(pid in processes for pid in attached), _PATIENCE)
         for pid in list(self._entries):
             self._entries.pop(pid).close()
 
@@ -113,7 +140,7 @@ class Entry:
         self._hub = hub
         self._claim = claim
         self._sockets: list[socket.socket] = []
-        serve: dict[str, Callable[[int, str], None]] = {"gdb": self._debugger, "control": self._control}
+        serve: dict[str, Callable[[int, Peer], None]] = {"gdb": self._debugger, "control": self._control}
         try:
             for way in WAYS_IN:
                 self._listen(way, serve[way])
@@ -129,7 +156,7 @@ class Entry:
         self._sockets.clear()
         self._claim.release()
 
-    def _listen(self, way: str, serve: Callable[[int, str], None]) -> None:
+    def _listen(self, way: str, serve: Callable[[int, Peer], None]) -> None:
         listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._sockets.append(listening)
         before = os.umask(0o177)
@@ -140,14 +167,14 @@ class Entry:
         listening.listen(_BACKLOG)
         self._hub.tracer.add_reader(listening.fileno(), lambda: _accept(listening, serve), select.EPOLLIN)
 
-    def _debugger(self, descriptor: int, who: str) -> None:
-        self._hub.open_debugger(self._claim.place.pid, descriptor, who)
+    def _debugger(self, descriptor: int, peer: Peer) -> None:
+        self._hub.open_debugger(self._claim.place.pid, descriptor, peer)
 
-    def _control(self, descriptor: int, who: str) -> None:
-        ControlClient(self._hub, self._claim.place.pid, descriptor)
+    def _control(self, descriptor: int, peer: Peer) -> None:
+        ControlClient(self._hub, self._claim.place.pid, descriptor, peer)
 
 
-def _accept(listening: socket.socket, serve: Callable[[int, str], None]) -> None:
+def _accept(listening: socket.socket, serve: Callable[[int, Peer], None]) -> None:
     try:
         connection, _ = listening.accept()
     except OSError:
@@ -157,11 +184,4 @@ def _accept(listening: socket.socket, serve: Callable[[int, str], None]) -> None
     if user not in (0, os.geteuid()):
         connection.close()
         return
-    serve(connection.detach(), _describe(pid))
-
-
-def _describe(pid: int) -> str:
-    try:
-        return f"{procfs.name(pid)} (process {pid})"
-    except ProcessLookupError:
-        return f"process {pid}"
+    serve(connection.detach(), Peer(pid))

@@ -50,7 +50,7 @@ class Place:
         except OSError:
             return False
         try:
-            return not _lock(descriptor)
+            return not _lock(descriptor, fcntl.LOCK_SH)
         finally:
             os.close(descriptor)
 
@@ -61,20 +61,23 @@ class Place:
         """
         _make_private(self.folder.parent)
         while True:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
+            # Not `exist_ok`, which fails if the folder goes just then.
+            with contextlib.suppress(FileExistsError):
+                self.folder.mkdir(mode=0o700)
             try:
                 descriptor = os.open(self.folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:
                 continue
-            if not _lock(descriptor):
-                os.close(descriptor)
-                return None
-            if os.fstat(descriptor).st_nlink:
+            if _lock(descriptor, fcntl.LOCK_EX) and os.fstat(descriptor).st_nlink:
                 claim = Claim(self, descriptor)
                 claim.clear()
                 return claim
-            # Its owner removed the folder between our opening and locking.
+            # Else its owner removed the folder between our opening and locking, or somebody looked whether it
+            # is live just then.
+            owned = not _lock(descriptor, fcntl.LOCK_SH)
             os.close(descriptor)
+            if owned:
+                return None
 
 
 class Claim:
@@ -115,9 +118,9 @@ def places() -> Iterator[Place]:
                 claim.release()
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
