@@ -44,6 +44,9 @@ class Running(DebuggerEngine, interfaces.Resume):
         self._stopping = False
         """All-stop: something has happened, and the other threads are being stopped for it."""
         self._interrupted = False
+        """The client wants a stop that has not been told: if another one comes first, it may go on by itself
+        after that (a fork that it only takes note of).
+        """
         self._awaited = False
         """All-stop: the client has resumed something and waits for a stop."""
         self._check_due = False
@@ -130,13 +133,13 @@ class Running(DebuggerEngine, interfaces.Resume):
         """All threads stand still (all-stop): tell one stop, or go on if none is left to tell."""
         if not self._queue.has(_is_resumed):
             if self._interrupted:
+                self._interrupted = False
                 self._queue_interrupt()
             elif not self._may_stop():
                 self._queue.add(None, NoResumed())
             else:
                 self._go(list(filter(_is_resumed, self._threads.values())))
                 return
-        self._interrupted = False
         self.on_stop()
 
     def _may_stop(self) -> bool:
@@ -163,6 +166,8 @@ class Running(DebuggerEngine, interfaces.Resume):
         thread, stop = taken
         if thread is not None:
             self.now_told(thread, stop)
+        else:
+            self._interrupted = False
         if not self.non_stop:
             self._nothing_resumed()
         return stop
@@ -232,7 +237,7 @@ class Running(DebuggerEngine, interfaces.Resume):
                 self._prepare(thread, action)
                 chosen.append(thread)
         self._awaited = not self.non_stop
-        if self._awaited and (not chosen or self._queue.has(_is_resumed)):
+        if self._awaited and (not chosen or self._interrupted or self._queue.has(_is_resumed)):
             self._stopping = True
             self.check_soon()
         else:
