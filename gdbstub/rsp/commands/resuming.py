@@ -48,7 +48,11 @@ def _resume(session: Session, actions: Sequence[ResumeAction]) -> bytes | None:
     if not target.non_stop and session.waiting:
         raise ClientFault("the program is running already")
     if not session.target.threads():
-        raise TargetFault("there is nothing to resume")
+        # It ended while it stood still for this client: somebody else has ended it.
+        ending = None if target.non_stop else session.next_stop_reply()
+        if ending is None:
+            raise TargetFault("there is nothing to resume")
+        return ending
     session.waiting = not target.non_stop
     try:
         target.resume(actions)
