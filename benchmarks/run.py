@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import sys
@@ -183,6 +184,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("names", nargs="*", choices=[*MEASUREMENTS, []], metavar="NAME")
     arguments = parser.parse_args()
+    if shutil.which(PEER) is None:
+        parser.error(f"{PEER}, to compare with, is not installed")
     with tempfile.TemporaryDirectory() as folder:
         program = Path(folder) / "workload"
         subprocess.run(

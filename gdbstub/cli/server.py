@@ -111,12 +111,9 @@ def _start(arguments: Arguments, target: LiveTarget, terminal: _Terminal) -> Non
     target.disable_randomization(not arguments.randomize)
     if arguments.attach is not None:
         target.attach(arguments.attach)
-        _say(f"Attached; pid = {arguments.attach}")
     elif arguments.program:
         target.run(arguments.program)
-        pid = target.processes()[0]
-        terminal.give_to(pid)
-        _say(f"Process {arguments.program[0]} created; pid = {pid}")
+        terminal.give_to(target.processes()[0])
 
 
 class _Terminal:
@@ -130,7 +127,8 @@ class _Terminal:
         """Make the program's process group the foreground one, if we have a terminal."""
         if not os.isatty(self._descriptor):
             return
-        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        # Blocked, not ignored: the programs that are started do not inherit it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
         try:
             self._former = os.tcgetpgrp(self._descriptor)
             os.tcsetpgrp(self._descriptor, process_group)
@@ -175,7 +173,7 @@ def _packet_log(arguments: Arguments, server: GdbServer, output: TextIO) -> Log:
             return
         stamp = f"{time.time():.6f} " if server.options.timestamps else ""
         text = packet.decode("latin-1").encode("unicode_escape").decode()
-        print(f"{stamp}{arrows[direction]} {text}", file=output, flush=True)
+        _write(f"{stamp}{arrows[direction]} {text}", output)
 
     return log
 
@@ -192,8 +190,14 @@ def _print(what: str) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    _write(text, sys.stderr)
+
+
+def _write(text: str, output: TextIO) -> None:
+    """Print a line. That nobody reads it any more must not end what is being debugged."""
+    with contextlib.suppress(OSError):
+        print(text, file=output, flush=True)
 
 
 def _complain(text: str) -> None:
-    print(f"gdbstub-server: {text}", file=sys.stderr, flush=True)
+    _write(f"gdbstub-server: {text}", sys.stderr)

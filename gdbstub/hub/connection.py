@@ -29,8 +29,11 @@ class Connection:
         self._session: Session | None = None
         self._unsent = bytearray()
         self._reading = True
-        os.set_blocking(read_descriptor, False)
-        os.set_blocking(write_descriptor, False)
+        descriptors = {read_descriptor, write_descriptor}
+        self._blocking = {descriptor: os.get_blocking(descriptor) for descriptor in descriptors}
+        """How they were, and are to be again: standard input and output may be a terminal that others use."""
+        for descriptor in descriptors:
+            os.set_blocking(descriptor, False)
         tracer.add_reader(read_descriptor, self._readable)
 
     def serve(self, session: Session) -> None:
@@ -56,8 +59,9 @@ class Connection:
         self._tracer.remove_reader(self._read)
         if self._write_to != self._read:
             self._tracer.remove_reader(self._write_to)
-        for descriptor in {self._read, self._write_to}:
+        for descriptor, blocking in self._blocking.items():
             with contextlib.suppress(OSError):
+                os.set_blocking(descriptor, blocking)
                 os.close(descriptor)
         session.closed()
         self._closed()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import stat
 from dataclasses import dataclass
 
 _BACKLOG = 16
 LOOPBACK = "localhost"
+_PORT = re.compile(r"[0-9]{1,5}\Z")
 
 
 class BadAddress(ValueError):
@@ -51,11 +53,11 @@ def parse_address(text: str) -> Address:
     if "/" in text:
         return UnixAddress(text)
     for prefix in ("tcp:", "tcp4:", "tcp6:"):
-        text = text.removeprefix(prefix) if text.count(":") > 1 or text.startswith(prefix) else text
+        text = text.removeprefix(prefix)
     host, colon, port_text = text.rpartition(":")
     if not colon:
         raise BadAddress(f"{text}: neither HOST:PORT nor the path of a socket nor -")
-    if not port_text.isascii() or not port_text.isdigit() or int(port_text) > 65535:
+    if not _PORT.match(port_text) or int(port_text) > 65535:
         raise BadAddress(f"{text}: {port_text or 'nothing'} is no port number")
     host = host.removeprefix("[").removesuffix("]")
     return TcpAddress(host or LOOPBACK, int(port_text), bool(host))
@@ -133,7 +135,7 @@ def _listen_unix(path: str) -> socket.socket:
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
-        raise OSError(error.errno, f"Can't bind address: {path}: {error.strerror}.") from None
+        raise OSError(error.errno, f"Can't bind address: {path}: {error.strerror or error}.") from None
     return listening
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 from gdbstub.hub.connection import Connection
@@ -53,6 +54,7 @@ class GdbServer:
         self.left_running: list[int] = []
         """Outside of extended mode: what was started and the client let go; its end is to be waited for."""
         tracer.on_gone.append(self._process_gone)
+        target.say = say
         target.on_detached = self._detached
         target.label = "debugger of gdbstub-server"
 
@@ -64,6 +66,7 @@ class GdbServer:
 
     def serve(self, read_descriptor: int, write_descriptor: int) -> None:
         """Serve a client that is connected already."""
+        self.target.forget_ends()
         connection = Connection(self.tracer, read_descriptor, write_descriptor, self._client_gone)
         session = Session(self.target, connection.write, self.options, self.disabled)
         session.extended = self.extended
@@ -82,6 +85,8 @@ class GdbServer:
         for process in debugged:
             if not process.launched:
                 self.say(f"Detaching from process {process.pid}")
+        if self._connection is not None:
+            self._connection.close()
 
     def end(self) -> None:
         """Serve no more, and wait for nothing."""
@@ -148,8 +153,10 @@ class GdbServer:
 
 
 def _print(text: str) -> None:
-    """What programs are made to print goes where gdbserver prints it, at once."""
-    print(text, end="", flush=True)
+    """What programs are made to print goes where gdbserver prints it, at once and byte for byte."""
+    if sys.stdout is not None:
+        sys.stdout.buffer.write(text.encode(errors="surrogateescape"))
+        sys.stdout.buffer.flush()
 
 
 def use_standard_io() -> tuple[int, int]:

@@ -44,15 +44,16 @@ class ChildNotice(ABC):
 
 
 def child_notice() -> ChildNotice:
-    """SIGCHLD, if it comes here and no other thread can take it away; else a thread of our own that waits.
+    """SIGCHLD, if it is sent and no other thread of this process can take it away; else a thread of our own
+    that waits.
 
     Threads that are made later by this one block SIGCHLD, as it does, and take nothing.
     """
-    return WaitingThread() if _sigchld_is_ignored() or _others_take_sigchld() else ChildSignal()
+    return WaitingThread() if _is_ignored() or _others_take_sigchld() else ChildSignal()
 
 
-def _sigchld_is_ignored() -> bool:
-    """Whoever started us may have left it so; the kernel then tells of no stop."""
+def _is_ignored() -> bool:
+    """Whether this process ignores SIGCHLD, as a parent can make it: no stop of a tracee sends it then."""
     return signals.is_member(procfs.signal_sets(os.getpid())["SigIgn"], signals.SIGCHLD)
 
 

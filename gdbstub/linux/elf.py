@@ -19,7 +19,7 @@ def is_64_bit(path: str) -> bool:
 
 def unused_text(pid: int) -> list[tuple[int, int]]:
     """Executable addresses that belong to no program's code: (start, end) between a text segment's end in
-    its file and the end of its last page.
+    its file and the end of its last page. None once the process is gone.
     """
     found = []
     tid, mappings = _maps_of_any_thread(pid)
@@ -35,11 +35,12 @@ def unused_text(pid: int) -> list[tuple[int, int]]:
 
 def _maps_of_any_thread(pid: int) -> tuple[int, list[procfs.Mapping]]:
     """A thread that has not ended (a leader may have, before its threads), and the mappings."""
-    for tid in procfs.tasks(pid):
-        with contextlib.suppress(ProcessLookupError):
-            mappings = list(procfs.maps(tid))
-            if mappings:
-                return tid, mappings
+    with contextlib.suppress(ProcessLookupError):
+        for tid in procfs.tasks(pid):
+            with contextlib.suppress(ProcessLookupError):
+                mappings = list(procfs.maps(tid))
+                if mappings:
+                    return tid, mappings
     return pid, []
 
 
@@ -55,5 +56,6 @@ def _text_ends(path: str) -> list[int]:
                 for segment in ELFFile(file).iter_segments("PT_LOAD")
                 if segment["p_flags"] & _PF_X
             ]
-    except (OSError, ELFError):
+    except (OSError, ELFError, ValueError):
+        # ValueError: an offset beyond what a file can have.
         return []

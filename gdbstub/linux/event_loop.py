@@ -66,5 +66,6 @@ class Poller:
         return ready
 
     def close(self) -> None:
-        """Give up the epoll."""
+        """Give up the epoll; nothing is called back any more."""
+        self._callbacks.clear()
         self._epoll.close()

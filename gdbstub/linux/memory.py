@@ -41,6 +41,25 @@ class MemoryFault(OSError):
         self.done = done
 
 
+class NoMemory:
+    """The memory of a process that has ended before anybody could open it."""
+
+    def read_some(self, address: int, length: int) -> bytes:
+        """Nothing."""
+        return b""
+
+    def read(self, address: int, length: int) -> bytes:
+        """Raises MemoryFault."""
+        raise MemoryFault(address, 0)
+
+    def write(self, address: int, contents: bytes) -> None:
+        """Raises MemoryFault."""
+        raise MemoryFault(address, 0)
+
+    def close(self) -> None:
+        """There is nothing to give up."""
+
+
 class ProcessMemory:
     """The address space that a process has at the time of the call; it stays that one across exec."""
 

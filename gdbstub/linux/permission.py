@@ -26,7 +26,7 @@ def explain(pid: int, error: OSError) -> str:
         if fields["State"].startswith("Z"):
             return f"Cannot attach to process {pid}: it has ended and waits for its parent (zombie)"
         owner = int(fields["Uid"].split()[0])
-    except ProcessLookupError:
+    except (ProcessLookupError, FileNotFoundError):
         return f"Cannot attach to process {pid}: no such process"
     except PermissionError:
         return f"Cannot attach to process {pid}: {os.strerror(error.errno or 1)}"

@@ -116,7 +116,8 @@ def auxv(pid: int) -> bytes:
 
 def maps(pid: int) -> Iterator[Mapping]:
     """The memory mappings, in address order."""
-    for line in _read(f"/proc/{pid}/maps").decode(errors="surrogateescape").splitlines():
+    # Of all that splits lines for Python, the kernel escapes the newline alone in a file's name.
+    for line in _read(f"/proc/{pid}/maps").decode(errors="surrogateescape").split("\n")[:-1]:
         addresses, permissions, offset, device, inode, *path = line.split(maxsplit=5)
         start, _, end = addresses.partition("-")
         yield Mapping(

@@ -5,7 +5,6 @@ gdb numbers signals by include/gdb/signals.def of its sources, the same on every
 
 from __future__ import annotations
 
-import os
 import signal as _signal
 from enum import Enum
 
@@ -91,8 +90,3 @@ def send_to_thread(pid: int, tid: int, number: int) -> None:
 
     if quick.tgkill(pid, tid, number) < 0:
         raise raise_errno(f"tgkill {pid} {tid} {number}")
-
-
-def send_to_process(pid: int, number: int) -> None:
-    """kill(2). Raises ProcessLookupError when it is gone."""
-    os.kill(pid, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -79,8 +80,7 @@ def _child(launch: Launch, go: int, error: int) -> NoReturn:
             signal.signal(ignored_by_python, signal.SIG_DFL)
         if launch.own_process_group:
             os.setpgid(0, 0)
-        for theirs, ours in launch.descriptors.items():
-            os.dup2(ours, theirs)
+        go, error = _give_descriptors(launch.descriptors, go, error)
         if launch.directory is not None:
             step = launch.directory
             os.chdir(launch.directory)
@@ -95,6 +95,17 @@ def _child(launch: Launch, go: int, error: int) -> NoReturn:
         os.write(error, f"{problem.errno} {step}".encode(errors="surrogateescape"))
     finally:
         os._exit(127)
+
+
+def _give_descriptors(wanted: Mapping[int, int], *own: int) -> list[int]:
+    """Put descriptors where the program is to find them; those of our own, moved out of the way."""
+    above = max(wanted, default=2) + 1
+    # Copies first: one that is given may lie where another is to be put.
+    copies = {theirs: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, above) for theirs, ours in wanted.items()}
+    moved = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, above) for each in own]
+    for theirs, copy in copies.items():
+        os.dup2(copy, theirs)
+    return moved
 
 
 def _disable_randomization() -> None:

@@ -20,7 +20,10 @@ _WIDEST = 4096
 
 
 def format_printf(template: bytes, values: Sequence[int], state: MachineState) -> str:
-    """The text; a directive without a value, or an unknown one, stays as it is."""
+    """The text; a directive without a value, or an unknown one, stays as it is.
+
+    Bytes that are no UTF-8 become surrogates, so that the text can be turned back into what it was.
+    """
     remaining = list(values)
 
     def substitute(match: re.Match[bytes]) -> bytes:
@@ -31,7 +34,7 @@ def format_printf(template: bytes, values: Sequence[int], state: MachineState) -
             return match.group()
         return _directive(match, remaining.pop(0), state)
 
-    return _DIRECTIVE.sub(substitute, _unescape(template)).decode(errors="replace")
+    return _DIRECTIVE.sub(substitute, _unescape(template)).decode(errors="surrogateescape")
 
 
 def _unescape(template: bytes) -> bytes:

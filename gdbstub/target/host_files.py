@@ -25,7 +25,8 @@ class LocalFiles(interfaces.HostFiles):
 
     def open_file(self, path: str, flags: int, mode: int) -> int:
         """Open with os.O_* flags; a number for the file."""
-        flags |= os.O_CLOEXEC
+        # Without O_NONBLOCK a FIFO that nobody has at its other end would stop the whole server.
+        flags |= os.O_CLOEXEC | os.O_NONBLOCK
         if self._is_elsewhere():
             number = open_in_root(f"/proc/{self._file_system_of}/root", path, flags, mode)
         else:

@@ -102,11 +102,6 @@ class Resume(ABC):
     def stop_all_threads(self) -> None:
         """Bring everything to a stand, telling nothing."""
 
-    @property
-    @abstractmethod
-    def running(self) -> bool:
-        """Whether any thread runs, as far as the client knows."""
-
 
 class MemoryMap(ABC):
     """It is known where there is memory."""
@@ -246,8 +241,8 @@ class ThreadLocalStorage(ABC):
     """Names whose values are needed for it."""
 
     @abstractmethod
-    def set_symbol(self, name: str, value: int | None) -> None:
-        """A symbol's address; None if the program has no such symbol (now)."""
+    def set_symbol(self, pid: int, name: str, value: int | None) -> None:
+        """A symbol's address in a process; None if its program has no such symbol (now)."""
 
     @abstractmethod
     def tls_address(self, thread: ThreadId, offset: int, link_map: int) -> int:

@@ -225,7 +225,3 @@ class TargetError(Exception):
 
 class NoSuchThread(TargetError):
     """The thread is not there (any more)."""
-
-
-class Unreadable(TargetError):
-    """The thread's registers cannot be had: it runs."""

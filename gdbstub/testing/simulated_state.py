@@ -10,7 +10,7 @@ from gdbstub.arch.x86.amd64 import amd64
 from gdbstub.linux.memory import MemoryFault
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.target import interfaces
-from gdbstub.target.values import NoSuchThread, Stop, TargetError, ThreadId, Unreadable
+from gdbstub.target.values import NoSuchThread, Stop, TargetError, ThreadId
 from gdbstub.testing.simulation import SimulatedMemory
 
 CODE, DATA, STACK = 0x401000, 0x404000, 0x7FFF_FFFF_E000
@@ -129,7 +129,7 @@ class SimulatedState(
     def _standing(self, thread: ThreadId) -> SimulatedThread:
         found = self.thread(thread)
         if found.running:
-            raise Unreadable(f"thread {thread.tid} is running")
+            raise TargetError(f"thread {thread.tid} is running")
         return found
 
     def threads(self) -> list[ThreadId]:

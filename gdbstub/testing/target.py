@@ -147,19 +147,22 @@ class SimulatedTarget(
     def __init__(self, architecture: Architecture | None = None) -> None:
         super().__init__(architecture)
         SimulatedFiles.__init__(self)
-        self.symbol_values: dict[str, int] = {}
+        self.symbol_values: dict[int, dict[str, int]] = {}
+        """By process."""
         self.tables = {"types": "<osdata/>", "processes": '<osdata type="processes"></osdata>'}
 
-    def set_symbol(self, name: str, value: int | None) -> None:
+    def set_symbol(self, pid: int, name: str, value: int | None) -> None:
         """Remember a symbol's value."""
+        values = self.symbol_values.setdefault(pid, {})
         if value is None:
-            self.symbol_values.pop(name, None)
+            values.pop(name, None)
         else:
-            self.symbol_values[name] = value
+            values[name] = value
 
     def tls_address(self, thread: ThreadId, offset: int, link_map: int) -> int:
         """Blocks lie one after the other from a base, a step for each thread number."""
-        base, step = (self.symbol_values.get(name) for name in self.symbols)
+        values = self.symbol_values.get(thread.pid, {})
+        base, step = (values.get(name) for name in self.symbols)
         if base is None or step is None:
             raise TargetError("the thread library does not describe its thread-local storage")
         return (base + step * self.thread(thread).id.tid + link_map + offset) & (1 << 64) - 1

@@ -88,15 +88,22 @@ class AddressSpace:
         return contents
 
     def write(self, address: int, contents: bytes) -> None:
-        """Change the program's own bytes, whatever the page protection. Raises MemoryFault."""
+        """Change the program's own bytes, whatever the page protection. Raises MemoryFault, what comes before
+        the fault being written.
+        """
         overlays = self._overlapping(address, len(contents))
         raw = bytearray(contents)
         for overlay in overlays:
             _copy(overlay.address, overlay.planted, address, raw)
-        self.memory.write(address, bytes(raw))
-        for overlay in overlays:
-            _copy(address, contents, overlay.address, overlay.original)
-            self._tell_guard(overlay)
+        try:
+            self.memory.write(address, bytes(raw))
+        except MemoryFault as fault:
+            contents = contents[: fault.done]
+            raise
+        finally:
+            for overlay in overlays:
+                _copy(address, contents, overlay.address, overlay.original)
+                self._tell_guard(overlay)
 
     def plant(self, overlay: Overlay) -> None:
         """Put an overlay's bytes into memory. Raises MemoryFault."""
@@ -119,11 +126,14 @@ class AddressSpace:
         self._longest = max(self._longest, len(overlay.planted))
 
     def unplant(self, overlay: Overlay) -> None:
-        """Put the program's own bytes back. Raises MemoryFault if that memory is not there any more."""
+        """Put the program's own bytes back, unless the program has put others there meanwhile (it loaded
+        another library at that address). Raises MemoryFault if that memory is not there any more.
+        """
         del self._overlays[overlay.address]
         self._addresses.remove(overlay.address)
         try:
-            self.memory.write(overlay.address, bytes(overlay.original))
+            if self.memory.read(overlay.address, len(overlay.planted)) == overlay.planted:
+                self.memory.write(overlay.address, bytes(overlay.original))
         finally:
             self._tell_guard_of_end(overlay)
 

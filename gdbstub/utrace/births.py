@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gdbstub.arch.description import Architecture
 from gdbstub.linux import elf, procfs, ptrace
-from gdbstub.linux.memory import MemoryFault, ProcessMemory
+from gdbstub.linux.memory import MemoryFault, NoMemory, ProcessMemory
 from gdbstub.linux.permission import explain
 from gdbstub.linux.wait import decode, wait_for
 from gdbstub.utrace.address_space import AddressSpace
@@ -59,7 +59,8 @@ def seize_all(pid: int, options: int) -> list[int]:
     tried: set[int] = set()
     while True:
         try:
-            fresh = [tid for tid in procfs.tasks(pid) if tid not in tried]
+            # The leader first, whatever its id: if it cannot be traced nothing else is touched.
+            fresh = sorted((tid for tid in procfs.tasks(pid) if tid not in tried), key=lambda tid: tid != pid)
         except ProcessLookupError as error:
             raise NoTask(explain(pid, error)) from None
         if not fresh:
@@ -122,8 +123,13 @@ def child_of(backend: PtraceBackend, parent: PtraceTask, tid: int, flags: int) -
             space = parent.process.address_space
         else:
             guardian = backend.guardian_of(parent.process)
-            space = address_space(tid, parent.process.architecture, guardian)
-            space.breakpoints.inherit(parent.process.address_space.breakpoints)
+            machine = parent.process.architecture
+            try:
+                space = address_space(tid, machine, guardian)
+                space.breakpoints.inherit(parent.process.address_space.breakpoints)
+            except ProcessLookupError:
+                # SIGKILL was faster; its end has been collected together with the parent's stop.
+                space = AddressSpace(NoMemory(), machine, list)
         process = Process(tid, backend.core, space)
         process.launched = parent.process.launched
         backend.processes[tid] = process

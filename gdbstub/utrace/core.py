@@ -333,6 +333,10 @@ class Utrace:
         except StopIteration as finished:
             task.flow = None
             self.backend.depart(task, finished.value)
+        except BaseException:
+            # The user's Ctrl-C in a callback: the task stays where it stands until it is let go.
+            task.flow = None
+            raise
 
     def _discard(self, task: Task) -> None:
         """Forget where the task was held: SIGKILL has taken it from there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gdbstub.arch.description import RegisterSet
 from gdbstub.linux import procfs, ptrace, signals
 from gdbstub.linux.siginfo import SigInfo
-from gdbstub.utrace.errors import NoTask, Running
+from gdbstub.utrace.errors import Invalid, NoTask, Running
 from gdbstub.utrace.registers import Registers
 from gdbstub.utrace.task import Departure, Disposition, Process, Task
 
@@ -107,7 +107,7 @@ class PtraceTask(Task):
     def write_back(self) -> None:
         """Hand changed registers to the kernel."""
         if self._registers is not None:
-            self._registers.write_back(self)
+            self._registers.write_back()
 
     def read_regset(self, regset: RegisterSet) -> bytearray:
         """A whole register set. Raises NoTask when SIGKILL has taken the task meanwhile."""
@@ -127,6 +127,10 @@ class PtraceTask(Task):
                 ptrace.set_regset(self.tid, regset.note_type, contents)
         except ProcessLookupError:
             raise NoTask(f"task {self.tid} is gone") from None
+        except OSError as error:
+            raise Invalid(
+                f"the kernel refuses these contents of register set {regset.name}: {error}"
+            ) from None
 
     def disposition(self, signal: int) -> Disposition:
         """From SigIgn and SigCgt of /proc/TID/status."""

@@ -37,7 +37,8 @@ def send(task: PtraceTask, info: SigInfo, departure: Departure | None) -> None:
 
 def take(task: PtraceTask, info: SigInfo) -> Redelivery | None:
     """The redelivery that this signal-delivery-stop is; None if it is a fresh signal."""
-    if info.code != SI_TKILL or info.sender != os.getpid():
+    # A task in a PID namespace below ours, as in a container, is told of no sender.
+    if info.code != SI_TKILL or info.sender not in (os.getpid(), 0):
         return None
     for redelivery in task.redeliveries:
         if redelivery.info.number == info.number:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from gdbstub.utrace.errors import Invalid
 
 if TYPE_CHECKING:
     from gdbstub.arch.description import Architecture
@@ -23,9 +27,10 @@ class _Regsets(dict[str, bytearray]):
 
 
 class Registers:
-    """Reads once what is asked for; changes reach the task when it is resumed.
+    """Reads once what is asked for. Changes reach the task at once; those of `pc`, when it is resumed.
 
-    Values are unsigned integers; a name the architecture does not have raises KeyError.
+    Values are unsigned integers; a name the architecture does not have raises KeyError. A value that the
+    kernel refuses (reserved bits, a segment's base beyond user space) raises Invalid and changes nothing.
     """
 
     __slots__ = ("_changed", "_sets", "architecture")
@@ -55,8 +60,8 @@ class Registers:
     def set_raw(self, name: str, value: bytes) -> None:
         """Set a register from its bytes in gdb's view."""
         register = self.architecture.by_name[name]
-        self.architecture.write_register(register, self._sets, value)
-        self._changed.add(register.regset)
+        with self._changing([register.regset]):
+            self.architecture.write_register(register, self._sets, value)
 
     @property
     def pc(self) -> int:
@@ -92,10 +97,8 @@ class Registers:
 
     def set_block(self, block: bytes) -> None:
         """Set all registers from gdb's order."""
-        names = {register.regset for register in self.architecture.registers}
-        before = {name: bytes(self._sets[name]) for name in names}
-        self.architecture.write_block(self._sets, block)
-        self._changed.update(name for name in names if before[name] != self._sets[name])
+        with self._changing({register.regset for register in self.architecture.registers}):
+            self.architecture.write_block(self._sets, block)
 
     def regset(self, name: str, position: int = 0, count: int | None = None) -> bytes:
         """Part of a register set as the kernel has it, in bytes (linux/regset.h, user_regset_copyout)."""
@@ -106,11 +109,30 @@ class Registers:
         """Replace part of a register set. Raises ValueError when it reaches beyond the end."""
         if position < 0 or position + len(contents) > len(self._sets[name]):
             raise ValueError(f"register set {name} has {len(self._sets[name])} bytes")
-        self._sets[name][position : position + len(contents)] = contents
-        self._changed.add(name)
+        with self._changing([name]):
+            self._sets[name][position : position + len(contents)] = contents
 
-    def write_back(self, task: Task) -> None:
-        """Hand the changes to the task."""
-        for name in self._changed:
-            task.write_regset(self.architecture.regsets_by_name[name], self._sets[name])
-        self._changed.clear()
+    @contextlib.contextmanager
+    def _changing(self, names: Iterable[str]) -> Iterator[None]:
+        """Hand register sets to the task if they are changed meanwhile, all of them or none."""
+        before = {name: bytes(self._sets[name]) for name in names}
+        yield
+        changed = [name for name, contents in before.items() if contents != self._sets[name]]
+        try:
+            for name in changed:
+                self._write(name)
+        except Invalid:
+            for name in changed:
+                self._sets[name][:] = before[name]
+                # The kernel may have taken what came before the value that it refused.
+                self._write(name)
+            raise
+
+    def _write(self, name: str) -> None:
+        self._sets.task.write_regset(self.architecture.regsets_by_name[name], self._sets[name])
+        self._changed.discard(name)
+
+    def write_back(self) -> None:
+        """Hand over what has not been handed over yet."""
+        for name in list(self._changed):
+            self._write(name)

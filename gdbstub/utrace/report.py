@@ -9,8 +9,9 @@ The rules of the kernel's utrace (kernel/utrace.c, start_callback and finish_cal
   answer or its `control` says otherwise; all others hold once. DETACH lowers nothing.
 * Signal and system call actions: the last answer stands, and each engine sees the one before it.
 
-One thing differs on purpose: an answer to report_quiesce does not touch the signal or system call action
-that earlier engines chose. In the kernel it wiped out an ABORT.
+Two things differ on purpose. An answer to report_quiesce does not touch the signal or system call action
+that earlier engines chose; in the kernel it wiped out an ABORT. And a Signal or Syscall by itself, without a
+Resume action, lets the task run; only `| Resume.STOP`, which makes a plain number of it, holds.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ _STOP, _INTERRUPT, _REPORT, _RESUME, _DETACH = (
     int(Resume.RESUME),
     int(Resume.DETACH),
 )
+_OPERATIONS = (Signal, Syscall)
 _STEPS = (int(Resume.SINGLESTEP), int(Resume.BLOCKSTEP))
 _QUIESCE = Event.QUIESCE
 _LAST_ACTION = _DETACH
@@ -93,6 +95,9 @@ class Report:
                 answer & RESUME_MASK > _LAST_ACTION or answer & OPERATION_MASK > operations
             ):
                 raise ValueError(f"{callback.__name__} answered {answer:#x}, which is no action")
+            if isinstance(answer, _OPERATIONS):
+                # By the numbers this is a hold, which nobody who writes it means.
+                return answer | _RESUME
         except Exception as error:  # noqa: BLE001 - an engine's bug must not reach the other engines
             self.failed(self.task, attachment.engine, error)
             return _DETACH

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from gdbstub.linux import procfs, ptrace, signals
 from gdbstub.linux.block_step import block_step_works
+from gdbstub.linux.memory import MemoryFault
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.linux.wait import Stopped, decode, wait_for
 from gdbstub.utrace import interruption, passing, redelivery, traps
@@ -198,7 +200,9 @@ class Resuming:
         calls = self._at_syscall_instruction(task)
         request = ptrace.SYSCALL if calls else ptrace.SINGLESTEP
         task.step_ends_at_exit = calls and task.step != _RUN and bool(task.mask & _SYSCALLS)
-        space.memory.write(plant.address, bytes(plant.original))
+        with contextlib.suppress(MemoryFault):
+            # Where the program has unmapped the instruction meanwhile, the task is to find that out itself.
+            space.memory.write(plant.address, bytes(plant.original))
         try:
             task.write_back()
             ptrace.request(request, task.tid, 0, redelivery.deliver(task, departure))
@@ -207,7 +211,8 @@ class Resuming:
                 ptrace.request(request, task.tid)
                 status = wait_for(task.tid)
         finally:
-            space.memory.write(plant.address, plant.planted)
+            with contextlib.suppress(MemoryFault):
+                space.memory.write(plant.address, plant.planted)
         self._left_stop(task, request, internal=task.step == _RUN)
         task.runs_original, task.stepped_from = True, None if calls else plant.address
         if status is not None:
@@ -327,7 +332,8 @@ class Resuming:
         for task in [task for task in self.tasks.values() if task.process is process and not task.dead]:
             if task.stop is not None:
                 if task.flow is None:
-                    self.depart(task, Departure())
+                    in_hand = task.signal if task.stop.kind is StopKind.SIGNAL else None
+                    self.depart(task, Departure(signal=in_hand))
             elif procfs.is_zombie(task.tid):
                 self.forget(task)
             elif task.listening:
@@ -339,8 +345,13 @@ class Resuming:
         process = task.process
         traps.clear_debug_registers(task)
         number = redelivery.deliver(task, departure)
+        again = list(departure.requeue)
         if departure.signal is not None and task.signal is None:
-            signals.send_to_thread(process.pid, task.tid, departure.signal.number)
+            again.append(departure.signal)
+        for info in again:
+            signals.send_to_thread(process.pid, task.tid, info.number)
+        if departure.abort:
+            task.registers[process.architecture.syscall.number] = -1
         self._mend_call(task, number)
         task.write_back()
         if len(process.tasks) == 1 and process.address_space.processes == [process]:

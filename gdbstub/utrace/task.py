@@ -136,7 +136,7 @@ class Task(ABC):
 
     @abstractmethod
     def write_regset(self, regset: RegisterSet, contents: bytes | bytearray) -> None:
-        """Replace a whole register set."""
+        """Replace a whole register set. Raises Invalid for contents that the task cannot have."""
 
     @abstractmethod
     def disposition(self, signal: int) -> Disposition:

@@ -16,6 +16,7 @@ from gdbstub.linux import ptrace, signals
 from gdbstub.linux.child_notice import child_notice
 from gdbstub.linux.event_loop import Poller
 from gdbstub.linux.permission import explain
+from gdbstub.linux.process_watch import ProcessWatch
 from gdbstub.linux.procfs import thread_group
 from gdbstub.linux.spawn import Launch, spawn
 from gdbstub.linux.wait import Exited, Killed, Stopped, collect, decode, has_ended, wait_for
@@ -62,12 +63,11 @@ class Tracer:
         self._poller.add(self._wake_read, self._woken)
         self._soon: deque[Callable[[], None]] = deque()
         self._thread = threading.get_ident()
-        self._watched: set[int] = set()
-        """Descriptors of processes whose end or collection is waited for."""
+        self._watch = ProcessWatch(self._poller)
         self._stepping = False
         self._calls: set[Future[Any]] = set()
         """What other threads wait for; under `_calls_lock`, as is `_closed`."""
-        self._calls_lock = threading.Lock()
+        self._calls_lock = threading.RLock()
         self._closed = False
 
     @property
@@ -258,8 +258,9 @@ class Tracer:
 
     def wake(self) -> None:
         """Have the loop look at its condition; may be used in any thread and in a signal handler."""
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._wake_write, b"\0")
+        with self._calls_lock, contextlib.suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wake_write, b"\0")
 
     def call(self, function: Callable[[], _Result]) -> _Result:
         """Have the tracer's thread call a function, and wait for the result; for other threads.
@@ -285,7 +286,9 @@ class Tracer:
                 self._calls.discard(future)
 
     def close(self) -> None:
-        """Kill what was launched, let everything else go, and give up the loop."""
+        """Kill what was launched, let everything else go, and give up the loop. What is closed stays so."""
+        if self._closed:
+            return
         for process in list(self.processes.values()):
             if process.launched:
                 self.kill(process)
@@ -299,9 +302,8 @@ class Tracer:
             for future in self._calls:
                 future.cancel()
         self.backend.guardian.close()
+        self._watch.close()
         self._poller.close()
-        for descriptor in self._watched:
-            os.close(descriptor)
         self._children.close()
         os.close(self._wake_read)
         os.close(self._wake_write)
@@ -365,34 +367,14 @@ class Tracer:
     def _process_gone(self, process: Process) -> None:
         if process.launched and process.outcome is None:
             # Let go: it is our child still, and nobody else collects it.
-            self._watch_process(process.pid, select.EPOLLIN, lambda: has_ended(process.pid))
+            self._watch.on_end(process.pid, lambda: has_ended(process.pid))
         for callback in self.on_gone:
             callback(process)
 
     def _watch_reap(self, task: Task) -> None:
         """Report the reaping of a process that is somebody else's child."""
-        if not self._watch_process(task.tid, 0, lambda: self.core.release_task(task)):
+        if not self._watch.on_collection(task.tid, lambda: self.core.release_task(task)):
             self.core.release_task(task)
-
-    def _watch_process(self, pid: int, events: int, happened: Callable[[], object]) -> bool:
-        """Call back once when a process has ended (EPOLLIN) or has been collected (0: EPOLLHUP comes always).
-
-        False if it is gone already.
-        """
-        try:
-            descriptor = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return False
-
-        def ready() -> None:
-            self._poller.remove(descriptor)
-            self._watched.remove(descriptor)
-            os.close(descriptor)
-            happened()
-
-        self._watched.add(descriptor)
-        self._poller.add(descriptor, ready, events)
-        return True
 
 
 _LAST_PATIENCE = 10.0

@@ -6,9 +6,14 @@ step, TRAP_BRKPT after a step over a system call, TRAP_HWBKPT after a debug regi
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from gdbstub.linux import ptrace, signals
+from gdbstub.linux.memory import MemoryFault
 from gdbstub.linux.siginfo import SigInfo
 from gdbstub.utrace.actions import Resume
 from gdbstub.utrace.engine import Attachment
@@ -17,7 +22,11 @@ from gdbstub.utrace.flows import Trap
 from gdbstub.utrace.ptrace_task import PtraceTask
 from gdbstub.utrace.tracehook import is_processor_trap
 
+if TYPE_CHECKING:
+    from gdbstub.arch.description import DebugRegisters, Watch
+
 _LONGEST_FLAG_PUSH = 2
+_log = logging.getLogger("gdbstub")
 _STEP_CODES = (signals.TRAP_TRACE, signals.TRAP_BRKPT)
 
 
@@ -76,8 +85,10 @@ def hide_step(task: PtraceTask) -> None:
     if memory.read_some(start, registers.pc - start) not in machine.flag_pushes:
         return
     if not registers[machine.flags] & machine.trap_flag:
-        pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
-        memory.write(registers.sp, pushed.to_bytes(2, "little"))
+        # SIGKILL can have taken the memory away, or another thread.
+        with contextlib.suppress(MemoryFault):
+            pushed = int.from_bytes(memory.read(registers.sp, 2), "little") & ~machine.trap_flag
+            memory.write(registers.sp, pushed.to_bytes(2, "little"))
 
 
 def is_waiting(task: PtraceTask) -> bool:
@@ -140,14 +151,23 @@ def load_debug_registers(task: PtraceTask) -> None:
     watchpoints = task.process.watchpoints
     if task.debug_generation == watchpoints.generation:
         return
-    machine = task.process.architecture.debug_registers
-    control = machine.user_offset + 8 * machine.control
-    ptrace.poke_user(task.tid, control, 0)
-    for slot, watch in enumerate(watchpoints.slots):
-        if watch is not None:
-            ptrace.poke_user(task.tid, machine.user_offset + 8 * slot, watch.address)
-    ptrace.poke_user(task.tid, control, machine.control_value(watchpoints.slots))
     task.debug_generation = watchpoints.generation
+    try:
+        _load(task.tid, task.process.architecture.debug_registers, watchpoints.slots)
+    except ProcessLookupError:
+        raise
+    except OSError as error:
+        # Others of the machine have taken them (perf_event_open(2), PERF_TYPE_BREAKPOINT).
+        _log.error("task %d is not watched: no debug register is free (%s)", task.tid, error.strerror)
+
+
+def _load(tid: int, machine: DebugRegisters, slots: Sequence[Watch | None]) -> None:
+    control = machine.user_offset + 8 * machine.control
+    ptrace.poke_user(tid, control, 0)
+    for slot, watch in enumerate(slots):
+        if watch is not None:
+            ptrace.poke_user(tid, machine.user_offset + 8 * slot, watch.address)
+    ptrace.poke_user(tid, control, machine.control_value(slots))
 
 
 def clear_debug_registers(task: PtraceTask) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gdbstub.arch.description import Watch
 from gdbstub.arch.x86.debug_registers import X86DebugRegisters
 
-WIDE, NARROW = X86DebugRegisters(8), X86DebugRegisters(4)
+WIDE, NARROW = X86DebugRegisters(8, 1 << 47), X86DebugRegisters(4, 1 << 47)
 
 
 @pytest.mark.parametrize(

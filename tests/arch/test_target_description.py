@@ -36,7 +36,7 @@ PREDEFINED = {
         "code_ptr",
         "data_ptr",
     ),
-    *("i387_ext", "ieee_single", "ieee_double", "bfloat16", "bool"),
+    *("i387_ext", "ieee_half", "ieee_single", "ieee_double", "bfloat16", "bool"),
 }
 """gdb manual, section Predefined Target Types (int is the type of a register without one)."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
 import sys
@@ -57,6 +58,10 @@ def test_the_class_of_a_file(tmp_path: Path) -> None:
     assert not is_64_bit(str(narrow))
     with pytest.raises(FileNotFoundError):
         is_64_bit(str(tmp_path / "absent"))
+
+
+def test_a_process_that_is_gone_has_no_unused_text() -> None:
+    assert unused_text(0x7FFFFFFF) == []
 
 
 def test_unused_text_lies_behind_the_code() -> None:
@@ -162,3 +167,15 @@ def test_a_name_up_to_the_end_of_memory() -> None:
 @pytest.mark.parametrize("auxv", [b"", bytes(16), struct.pack("<6Q", 3, 0x1000, 4, 56, 5, 2), b"\xff" * 7])
 def test_a_program_that_does_not_say(auxv: bytes) -> None:
     assert namespaces(memory_of({}), auxv, 64) is None
+
+
+@pytest.mark.parametrize("offset", [(1 << 64) - 1, 1 << 40, 7])
+def test_a_file_that_lies_about_its_segments_has_no_known_text(tmp_path: Path, offset: int) -> None:
+    contents = bytearray(Path(sys.executable).read_bytes()[:4096])
+    contents[32:40] = offset.to_bytes(8, "little")
+    file = tmp_path / "liar"
+    file.write_bytes(contents)
+    private = {"flags": mmap.MAP_PRIVATE, "prot": mmap.PROT_READ | mmap.PROT_EXEC}
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, **private):
+        (mapped,) = [each for each in procfs.maps(ME) if each.path == str(file)]
+        assert not [end for _, end in unused_text(ME) if end == mapped.end]

@@ -114,7 +114,7 @@ def wait_until_blocked(pid: int) -> None:
 
 
 def test_an_odd_path(tmp_path: Path, processes: list[subprocess.Popen[bytes]]) -> None:
-    program = tmp_path / "odd  name\n(x) \udcff"
+    program = tmp_path / "odd  name\n(x)\v1\u2028 \udcff"
     program.write_bytes(Path("/bin/sleep").read_bytes())
     program.chmod(0o755)
     started = subprocess.Popen([program, "100"])

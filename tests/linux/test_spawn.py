@@ -134,3 +134,19 @@ def test_a_zombie_cannot_be_traced() -> None:
         assert "zombie" in explain(pid, PermissionError(errno.EPERM, "refused"))
     finally:
         os.waitpid(pid, 0)
+
+
+def test_descriptors_that_lie_in_each_other_s_places(tmp_path: Path) -> None:
+    """Two that change places, one that stays, and one for each number that the start itself could use."""
+    files = [os.open(tmp_path / str(number), os.O_RDWR | os.O_CREAT) for number in range(3)]
+    first, second, third = files
+    numbers = {first: second, second: first, third: third}
+    spare = range(max(files) + 1, max(files) + 8)
+    shell = "".join(f"echo {number} >&{number};" for number in (*files, *spare))
+    descriptors = {**numbers, **dict.fromkeys(spare, third)}
+    with started(Launch(["bash", "-c", shell], descriptors=descriptors)) as pid:
+        assert run_to_its_end(pid) == Exited(0)
+    written = [os.pread(file, 1000, 0).decode().split() for file in files]
+    for file in files:
+        os.close(file)
+    assert written == [[str(second)], [str(first)], [str(number) for number in (third, *spare)]]

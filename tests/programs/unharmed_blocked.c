@@ -132,8 +132,12 @@ static long block(const char *call)
         return msgrcv(queue, buffer, 1, 0, 0);
     if (!strcmp(call, "pause"))
         return pause();
-    if (!strcmp(call, "sigsuspend"))
+    if (!strcmp(call, "sigsuspend")) {
+        /* As sigsuspend is meant: the signal comes nowhere else. */
+        sigaddset(&window, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &window, NULL);
         return sigsuspend(&none);
+    }
     if (!strcmp(call, "inotify"))
         return read(notify, buffer, sizeof buffer) > 0;
     if (!strcmp(call, "wait4"))

@@ -51,7 +51,7 @@ def by_libc(template: bytes, value: int) -> str:
         (b"%lx", (-1,), "f" * 16),
         (b"%p", (0x1234,), "0x1234"),
         (b"%c%c", (65, 0x142), "AB"),
-        (b"%s!", (STRING,), "hello\ufffd!"),
+        (b"%s!", (STRING,), "hello\udcff!"),
         (b"[%8.3s]", (STRING,), "[     hel]"),
         (b"[%-5d|%05d|%+d]", (42, 42, 42), "[42   |00042|+42]"),
         (b"%d %d %d", (1, 2), "1 2 %d"),

@@ -165,6 +165,15 @@ def local() -> Client:
     return Client(LocalTarget())
 
 
+def test_a_fifo_that_nobody_writes_to_keeps_nobody_waiting(local: Client, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    opened = local.ask(f"vFile:open:{path(str(fifo))},0,0")
+    assert opened.startswith("F") and opened != "F-1"
+    assert local.ask(f"vFile:pread:{opened[1:]},10,0") == "F0;"
+    assert local.ask(f"vFile:close:{opened[1:]}") == "F0"
+
+
 def test_real_files(local: Client, tmp_path: Path) -> None:
     file = tmp_path / "ä#\udcff"
     number = int(local.ask(f"vFile:open:{path(str(file))},{CREAT | RDWR:x},180")[1:], 16)

@@ -124,6 +124,12 @@ def test_a_program_that_is_killed(modern: Client, target: SimulatedTarget) -> No
     modern.talk(("vCont;c", "X09;process:a"), ("?", "W00"))
 
 
+def test_a_program_that_was_killed_while_it_stood_still(modern: Client, target: SimulatedTarget) -> None:
+    target.happen(ProcessKilled(10, SIGSEGV))
+    modern.talk(("vCont;c", "X0b;process:a"))
+    assert modern.ask("vCont;c").startswith("E")
+
+
 def test_a_resume_that_fails_does_not_leave_the_session_waiting(target: SimulatedTarget) -> None:
     class Reluctant(SimulatedTarget):
         refuses = True

@@ -166,13 +166,22 @@ def test_symbols_are_asked_for_one_after_the_other(client: Client, target: Simul
         ("qGetTLSAddr:b,18,100", f"{0x7000 + 11 * 0x1000 + 0x118:x}"),
         ("qGetTLSAddr:pa.a,0,0", f"{0x7000 + 10 * 0x1000:x}"),
     )
-    assert target.symbol_values == {"simulated_tls_base": 0x7000, "simulated_tls_step": 0x1000}
+    assert target.symbol_values == {10: {"simulated_tls_base": 0x7000, "simulated_tls_step": 0x1000}}
+
+
+def test_symbols_are_those_of_the_general_process(client: Client, target: SimulatedTarget) -> None:
+    target.add_process(20)
+    base, step = (name.encode().hex() for name in target.symbols)
+    for general, value in (("p14.14", "9000"), ("pa.a", "7000")):
+        client.talk((f"Hg{general}", "OK"), (f"qSymbol:{value}:{base}", f"qSymbol:{step}"))
+        client.talk((f"qSymbol:0:{step}", "OK"))
+    client.talk(("qGetTLSAddr:p14.14,0,0", "9000"), ("qGetTLSAddr:pa.a,0,0", "7000"))
 
 
 def test_a_symbol_that_the_program_lacks(client: Client, target: SimulatedTarget) -> None:
     base, step = (name.encode().hex() for name in target.symbols)
     client.talk((f"qSymbol:7000:{base}", f"qSymbol:{step}"), (f"qSymbol::{base}", f"qSymbol:{step}"))
-    assert target.symbol_values == {}
+    assert target.symbol_values == {10: {}}
     client.talk(("qGetTLSAddr:a,0,0", "E01"))
 
 

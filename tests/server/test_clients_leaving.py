@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import signal
 import socket
@@ -166,6 +167,40 @@ def test_multi_stays(serve: Serve, connect: Connect, build: Build) -> None:
         client.close()
         server.expect(REOPENED)
     assert server.process.poll() is None
+
+
+def test_a_program_that_was_killed_while_it_stood_still(serve: Serve, connect: Connect, build: Build) -> None:
+    server = serve(":0", build("show_start"))
+    pid = server.program_pid
+    client = connect(server)
+    os.kill(pid, signal.SIGKILL)
+    server.expect(r"Child terminated with signal = 0x9")
+    assert client.request("vCont;c") == f"X09;process:{pid:x}"
+    client.close()
+    assert server.end() == 0
+
+
+def run_shell(script: str) -> str:
+    return "vRun;" + ";".join(word.encode().hex() for word in ("/bin/sh", "-c", script))
+
+
+def test_the_next_client_is_not_told_how_another_s_program_ended(
+    serve: Serve, connect: Connect, tmp_path: Path
+) -> None:
+    server = serve("--multi", ":0")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    first = connect(server)
+    assert first.request(run_shell(f"read line < {fifo}; exit 3")).startswith("T05")
+    first.send("vCont;c")
+    first.close()
+    server.expect(REOPENED)
+    fifo.write_text("go on\n")
+    server.expect(r"Child exited with status 3\n")
+    second = connect(server)
+    assert second.request("?") == "W00"
+    assert second.request(run_shell("exit 4")).startswith("T05")
+    assert second.request("vCont;c").startswith("W04")
 
 
 def test_a_started_program_survives_a_client_but_not_the_server(

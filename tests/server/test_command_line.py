@@ -32,6 +32,7 @@ WRONG = [
     ([":99999", "true"], ":99999: 99999 is no port number", []),
     ([":", "true"], ":: nothing is no port number", []),
     (["localhost:http", "true"], "localhost:http: http is no port number", []),
+    ([":" + "9" * 5000, "true"], "is no port number", []),
     ([":-1", "true"], ":-1: -1 is no port number", []),
     (["no-such-host.invalid:0", "true"], "no-such-host.invalid: cannot resolve name", []),
     (["x" * 70 + ":0", "true"], "cannot resolve name: no name of a host", []),

@@ -150,6 +150,7 @@ def test_two_rounds_of_one_gdb_by_extended_remote(
     debugger.target(server.port, "extended-remote")
     for _ in range(2):
         debugger.done(debugger.request(f"-target-attach {process.pid}"))
+        server.expect(f"Attached; pid = {process.pid}\n")
         debugger.stop()
         debugger.insert("tick")
         assert debugger.resume("continue")["reason"] == "breakpoint-hit"
@@ -172,6 +173,7 @@ def test_run_twice_by_extended_remote(serve: Serve, gdb: StartGdb, build: Build)
     debugger.insert("main")
     for _ in range(2):
         stop = debugger.resume("run")
+        server.expect(rf"Process {program} created; pid = \d+\n")
         assert (stop["reason"], stop["frame"]["func"]) == ("breakpoint-hit", "main")
         assert debugger.evaluate("argc") == "3"
         assert '"two words"' in debugger.evaluate("argv[2]")

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import tty
 from collections.abc import Callable
@@ -165,6 +166,34 @@ def test_a_program_on_a_terminal_is_in_the_foreground(
     assert client.receive() == f"W00;process:{child:x}"
     client.close()
     assert server.end() == 0
+
+
+def test_a_later_program_has_the_signals_of_the_first(
+    serve: Serve, connect: Connect, terminal: Terminal
+) -> None:
+    """The server itself must be able to write to a terminal that it has lent to the first."""
+    server = serve("--multi", ":0", "/bin/true", **terminal.options())
+    client = connect(server)
+    first = signals_of(server_child(server))
+    assert client.request("vCont;c").startswith("W00")
+    assert client.request("vRun;" + b"/bin/true".hex()).startswith("T05")
+    later = int(client.request("qC").removeprefix("QCp").partition(".")[0], 16)
+    assert signals_of(later) == first
+
+
+def signals_of(pid: int) -> list[str]:
+    """Which signals a process blocks and ignores."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return re.findall(r"^Sig(?:Blk|Ign):\s*(\w+)", status, re.M)
+
+
+def test_a_terminal_blocks_again_after_the_server(serve: Serve, terminal: Terminal) -> None:
+    server = serve("-", "/bin/true", stdin=terminal.slave, stdout=terminal.slave)
+    server.expect("Remote debugging using stdio")
+    wait_until(lambda: not os.get_blocking(terminal.slave), "the server reads")
+    server.signal(signal.SIGTERM)
+    assert server.end() == 0
+    assert os.get_blocking(terminal.slave)
 
 
 def test_in_stdio_mode_the_program_has_no_input_and_writes_to_the_errors(serve: Serve, build: Build) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import select
+import signal
 import subprocess
 import threading
 from pathlib import Path
 
 import gdbstub
+from gdbstub.linux.wait import Exited
 
 _BOUND = 20.0
 
@@ -70,3 +72,17 @@ def test_fileno_tells_another_loop_of_tracees_also_beside_other_threads() -> Non
     finally:
         done.set()
         thread.join()
+
+
+def test_sigchld_that_is_ignored_does_not_keep_the_tracer_waiting() -> None:
+    """Whoever starts this process can have it ignored; the kernel then sends none for a stop."""
+    former = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        engine = _Calls()
+        with gdbstub.Tracer() as tracer:
+            process = tracer.launch(["sh", "-c", "exit 3"], [engine])
+            assert tracer.run_until(lambda: not tracer.processes, _BOUND)
+        assert engine.count > 5
+        assert process.outcome == Exited(3)
+    finally:
+        signal.signal(signal.SIGCHLD, former)

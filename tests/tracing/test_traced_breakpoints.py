@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from tracing_support import (
     FIXED,
+    PATIENCE,
     Build,
     Holder,
     finish,
@@ -20,16 +22,18 @@ from tracing_support import (
     resume,
     run,
     run_to,
+    state,
     symbols,
     until,
 )
 
 import gdbstub
 from gdbstub import Engine, Event, Resume, Task, Tracer
+from gdbstub.linux import procfs
 from gdbstub.linux.memory import MemoryFault, ProcessMemory
 from gdbstub.linux.siginfo import SI_USER
 from gdbstub.linux.signals import SI_KERNEL, TRAP_TRACE
-from gdbstub.linux.wait import Exited
+from gdbstub.linux.wait import Exited, Killed
 from gdbstub.utrace.engine import Answer
 
 NOTHING, INT3 = b"\x90", b"\xcc"
@@ -231,3 +235,51 @@ def text_of(program: Path) -> tuple[int, int]:
         section = ELFFile(file).get_section_by_name(".text")
         assert section is not None
         return section["sh_addr"], section["sh_addr"] + section["sh_size"]
+
+
+def test_a_task_killed_at_a_breakpoint_can_be_told_to_go_on(tracer: Tracer, visits: Path) -> None:
+    """SIGKILL takes it and its memory from the stop before the tracer hears of that."""
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    task = leader(process)
+    process.address_space.breakpoints.insert(holder, symbols(visits)["main"])
+    resume(task, holder)
+    held(tracer, task)
+    assert task.registers.pc == symbols(visits)["main"]
+    tracer.kill(process)
+    deadline = time.monotonic() + PATIENCE
+    while state(task.tid) != "Z":
+        assert time.monotonic() < deadline
+    resume(task, holder)
+    until(tracer, lambda: not tracer.processes)
+    assert process.outcome == Killed(signal.SIGKILL, False)
+
+
+def test_what_the_program_writes_over_a_breakpoint_stays(tracer: Tracer, visits: Path, visit: int) -> None:
+    """As when it unloads a library and loads another one there."""
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    held(tracer, leader(process))
+    space = process.address_space
+    breakpoint = space.breakpoints.insert(holder, visit)
+    space.memory.write(visit, NOTHING)
+    space.breakpoints.remove(breakpoint)
+    assert space.memory.read(visit, 1) == NOTHING
+
+
+def test_a_write_that_ends_in_a_hole_changes_the_byte_under_a_breakpoint_before_it(
+    tracer: Tracer, visits: Path, visit: int
+) -> None:
+    holder = Holder()
+    process, _ = launch(tracer, visits, "1", "5", engines=[holder])
+    held(tracer, leader(process))
+    space = process.address_space
+    (end,) = [each.end for each in procfs.maps(process.pid) if each.start <= visit < each.end]
+    while any(each.start == end for each in procfs.maps(process.pid)):
+        (end,) = [each.end for each in procfs.maps(process.pid) if each.start == end]
+    place = end - 2
+    breakpoint = space.breakpoints.insert(holder, place)
+    with pytest.raises(MemoryFault):
+        space.write(place, NOTHING * 4)
+    space.breakpoints.remove(breakpoint)
+    assert space.memory.read(place, 2) == NOTHING * 2

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import time
 from pathlib import Path
+from signal import SIGKILL, SIGUSR1
+from subprocess import PIPE
 from typing import Any
 
 import pytest
 from tracing_support import (
+    PATIENCE,
     Build,
     Holder,
     Processes,
@@ -15,8 +21,10 @@ from tracing_support import (
     finish,
     launch,
     leader,
+    read_line,
     run,
     start,
+    state,
     symbols,
     until,
     waits_unharmed,
@@ -130,3 +138,62 @@ def test_a_process_whose_only_engine_fails_at_once_is_let_go(
     until(tracer, lambda: not tracer.processes)
     until(tracer, lambda: waits_unharmed(waiting.pid))
     assert len(failures) == 2
+
+
+def test_what_the_user_interrupts_in_a_callback_can_be_let_go(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    """Ctrl-C while a signal is being reported: it is still delivered."""
+
+    class Interrupted(Engine):
+        events = int(Event.SIGNAL)
+
+        def report_signal(self, task: Task, action: int, *_: object) -> Answer:
+            raise KeyboardInterrupt
+
+    started, line = start(processes, build("traced_signals"))
+    assert line == "ready"
+    interrupted = Interrupted()
+    traced = tracer.attach(started.pid, [interrupted])
+    started.send_signal(SIGUSR1)
+    with pytest.raises(KeyboardInterrupt):
+        until(tracer, lambda: False)
+    tracer.leave(traced, interrupted)
+    until(tracer, lambda: not tracer.processes)
+    assert read_line(started) == f"{SIGUSR1:d} from {os.getpid()}"
+
+
+def test_a_child_that_is_killed_before_its_birth_is_told(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    """Its end comes together with its parent's stop in fork; the parent goes on."""
+    parent = subprocess.Popen(["sh", "-c", "read line; (exit 3); echo $?"], stdin=PIPE, stdout=PIPE)
+    processes.append(parent)
+    assert parent.stdin is not None
+    recorder = Recorder("any", [], Event.CLONE | Event.DEATH)
+    recorder.follow = gdbstub.Follow.ALL
+    tracer.attach(parent.pid, [recorder])
+    parent.stdin.write(b"\n")
+    parent.stdin.flush()
+    born: list[str] = []
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while not born:
+        born = children.read_text().split()
+    child = int(born[0])
+    wait_for_state(child, "t")
+    os.kill(child, SIGKILL)
+    wait_for_state(child, "Z")
+    until(tracer, lambda: not tracer.processes)
+    assert read_line(parent) == str(128 + SIGKILL)
+    assert [
+        (report.event, report.tid) for report in recorder.log if child in (report.tid, report.detail)
+    ] == [
+        ("clone", parent.pid),
+        ("death", child),
+    ]
+
+
+def wait_for_state(tid: int, letter: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while state(tid) != letter:
+        assert time.monotonic() < deadline

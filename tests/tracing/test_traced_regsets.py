@@ -26,7 +26,7 @@ from tracing_support import (
 )
 
 import gdbstub
-from gdbstub import Process, Task, Tracer
+from gdbstub import Invalid, Process, Task, Tracer
 from gdbstub.hub.listener import Listener, UnixAddress
 from gdbstub.hub.server import GdbServer
 from gdbstub.linux.cpuid import xsave_layout
@@ -96,6 +96,30 @@ def test_nothing_is_written_beyond_a_register_set(tracer: Tracer, build: Build) 
     for position in (size, size - 7, -1):
         with pytest.raises(ValueError, match="general"):
             task.registers.set_regset("general", bytes(8), position)
+
+
+@pytest.mark.parametrize(("name", "value"), [("fs_base", 1 << 62), ("cs", 0x1234), ("mxcsr", 0xFFFFFFFF)])
+def test_a_value_that_the_kernel_refuses(tracer: Tracer, build: Build, name: str, value: int) -> None:
+    task, holder = staying(tracer, build)
+    before = task.registers.block()
+    with pytest.raises(Invalid):
+        task.registers[name] = value
+    run_and_hold(tracer, task, holder)
+    assert task.registers.block() == before
+
+
+def test_a_block_with_a_refused_value_changes_nothing(tracer: Tracer, build: Build) -> None:
+    """rbx comes before the base of fs in the kernel's order, and is taken before that is refused."""
+    task, holder = staying(tracer, build)
+    before = task.registers.block()
+    contents = bytearray(task.registers.regset("general"))
+    contents[5 * 8 : 6 * 8] = b"\x99" * 8
+    contents[21 * 8 : 22 * 8] = (1 << 62).to_bytes(8, "little")
+    with pytest.raises(Invalid):
+        task.registers.set_regset("general", bytes(contents))
+    assert task.registers.block() == before
+    run_and_hold(tracer, task, holder)
+    assert task.registers.block() == before
 
 
 def test_the_extended_state_is_as_large_as_the_processor_says(tracer: Tracer, build: Build) -> None:

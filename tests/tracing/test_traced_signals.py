@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from collections.abc import Callable
+from pathlib import Path
 from signal import SIGCHLD, SIGHUP, SIGKILL, SIGQUIT, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH, Signals
 
 import pytest
-from tracing_support import EVENTS, Build, Output, Recorder, finish, launch, leader, until
+from tracing_support import (
+    EVENTS,
+    Build,
+    Output,
+    Processes,
+    Recorder,
+    finish,
+    launch,
+    leader,
+    read_line,
+    start,
+    until,
+)
 
 import gdbstub
 from gdbstub import Disposition, Event, Process, Resume, SigInfo, Signal, Task, Tracer
@@ -99,6 +114,15 @@ def test_an_end_that_the_program_would_have_caught(
     assert process.outcome.signal == outcome
 
 
+def test_a_signal_action_by_itself_does_not_hold(tracer: Tracer, build: Build) -> None:
+    judge = Judge(Event.SIGNAL, lambda task, info: Signal.DELIVER if len(judge.seen) > 1 else Signal.IGN)
+    process, output = ready(tracer, build, judge)
+    os.kill(process.pid, SIGUSR1)
+    until(tracer, lambda: len(judge.seen) == 1)
+    os.kill(process.pid, SIGUSR1)
+    until(tracer, lambda: output.text == f"{SIGUSR1:d} from {US}\n")
+
+
 def test_the_last_of_several_decides(tracer: Tracer, build: Build) -> None:
     first = Judge(Event.SIGNAL_ALL, drop)
     second = Judge(Event.SIGNAL_ALL, lambda task, info: Signal.DELIVER | Resume.RESUME)
@@ -162,3 +186,48 @@ def test_a_kill_is_told_as_the_end_alone(tracer: Tracer, build: Build) -> None:
     told = [report.event for report in judge.log[before:] if not report.event.startswith("syscall")]
     assert told == ["exit", "death", "reap"]
     assert not judge.seen
+
+
+def test_a_signal_that_is_put_back_by_one_who_leaves_is_not_lost(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    def later(task: Task, info: SigInfo) -> Answer:
+        return Signal.IGN | gdbstub.HOLD | Resume.DETACH
+
+    started, line = start(processes, build("traced_signals"))
+    assert line == "ready"
+    tracer.attach(started.pid, [Judge(Event.SIGNAL_ALL, later)])
+    started.send_signal(SIGUSR1)
+    until(tracer, lambda: not tracer.processes)
+    assert read_line(started) == f"{SIGUSR1:d} from {US}"
+
+
+def test_a_signal_made_up_for_a_task_of_another_pid_namespace(
+    tracer: Tracer, build: Build, processes: Processes
+) -> None:
+    """It comes once, as it was made up, though the task cannot see who sent it."""
+    unshare = ["unshare", "--pid", "--fork"]
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode:
+        pytest.skip("not permitted to make a PID namespace")
+
+    def make_up(task: Task, info: SigInfo) -> Answer:
+        if info.number or len(judge.seen) > 1:
+            return None
+        info.raw = SigInfo.make(SIGUSR1, pid=4242).raw
+        return Signal.DELIVER | Resume.RESUME
+
+    started, line = start(processes, unshare[0], *unshare[1:], str(build("traced_signals")))
+    assert line == "ready"
+    inside = int(Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text())
+    judge = Judge(Event.SIGNAL_ALL | Event.QUIESCE, make_up)
+    process = tracer.attach(inside, [judge])
+    gdbstub.control(leader(process), judge, Resume.INTERRUPT)
+    reading = threading.Thread(target=lambda: lines.append(read_line(started)))
+    lines: list[str] = []
+    reading.start()
+    until(tracer, lambda: bool(lines))
+    reading.join()
+    assert lines == [f"{SIGUSR1:d} from 4242"]
+    assert judge.numbers == [0]
+    tracer.kill(process)
+    until(tracer, lambda: not tracer.processes)

@@ -113,6 +113,19 @@ def test_a_call_left_out_fails_with_enosys(tracer: Tracer, program: Path, files:
     assert meddler.log.count(("exit", GETPPID, -errno.ENOSYS)) == 3
 
 
+def test_a_call_left_out_by_one_who_leaves(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
+    """With its last engine gone the process is let go from the very entry of the call."""
+
+    def abort_and_leave(task: Task, call: SyscallEntry) -> Answer:
+        return Syscall.ABORT | gdbstub.Resume.DETACH
+
+    meddler = Meddler({GETPPID: abort_and_leave})
+    _, results = outputs(tracer, program, files[0], meddler)
+    assert meddler.count("entry", GETPPID) == 1
+    assert results[0] == f"-1 {errno.ENOSYS}"
+    assert results[1].endswith(" 0")
+
+
 def test_a_call_left_out_with_a_result(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
     answers = iter((4242, -errno.EACCES, 0))
 
@@ -164,6 +177,12 @@ def test_the_last_of_several_decides_and_the_others_see_it(
     _, results = outputs(tracer, program, files[0], *engines)
     assert results[0] == f"-1 {errno.ENOSYS}"
     assert seen == [Syscall.RUN, Syscall.ABORT] * 3
+
+
+def test_an_abort_by_itself_does_not_hold(tracer: Tracer, program: Path, files: tuple[Path, Path]) -> None:
+    engine = Meddler({GETPPID: lambda task, call: Syscall.ABORT})
+    _, results = outputs(tracer, program, files[0], engine)
+    assert results[0] == f"-1 {errno.ENOSYS}"
 
 
 def test_an_entry_is_reported_again_after_a_hold(

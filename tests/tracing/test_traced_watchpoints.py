@@ -262,3 +262,24 @@ def debug_registers(tid: int) -> list[int]:
     values[4:6] = [0, 0]
     values[6] &= 0xF
     return values
+
+
+@pytest.mark.parametrize("address", [(1 << 47) - 4096, 0xFFFF_FFFF_8100_0000])
+@pytest.mark.parametrize("kind", ["execute", "write"])
+def test_the_kernel_s_own_memory_is_not_watched(
+    tracer: Tracer, program: Path, kind: str, address: int
+) -> None:
+    """The kernel refuses it, but only when the task is about to run."""
+    process, output = launch(tracer, program)
+    length = 8
+    with pytest.raises(gdbstub.Invalid):
+        process.watchpoints.insert(Watcher(kind, address, length), kind, address, length)
+    assert finish(tracer, output) == RESULT
+
+
+def test_the_last_words_of_user_space_can_be_watched(tracer: Tracer, program: Path) -> None:
+    address = (1 << 47) - 4096 - 8
+    watcher = Watcher("write", address, 8)
+    process, output = launch(tracer, program, engines=[watcher])
+    process.watchpoints.insert(watcher, "write", address, 8)
+    assert finish(tracer, output) == RESULT

@@ -128,6 +128,8 @@ def test_a_call_that_was_interrupted_ends_as_if_nobody_had_looked(
     assert (-4 in results) == (call in BREAKS)
     tracer.leave(process, holder)
     until(lambda: not tracer.processes, tracer)
+    # A signal that comes just before the call is made again ends no `pause`, traced or not.
+    until(lambda: started.has_written("\n") or is_blocked(started.pid, call))
     started.write(LETTER[call])
     assert started.finish() == untraced(program, call, LETTER[call])
 
@@ -142,6 +144,8 @@ def test_a_held_process_can_be_left_at_once(
     holder.hold(tracer, leader(process))
     tracer.leave(process, holder)
     until(lambda: not tracer.processes, tracer)
+    # A signal that comes just before the call is made again ends no `pause`, traced or not.
+    until(lambda: started.has_written("\n") or is_blocked(started.pid, call))
     started.write(LETTER[call])
     assert started.finish() == untraced(program, call, LETTER[call])
 
@@ -234,6 +238,8 @@ def test_a_debugger_that_stopped_a_call_lets_it_end(
         assert debugger.interrupt() == SignalStop(thread, signal.SIGINT)
     debugger.target.detach(started.pid)
     until(lambda: not tracer.processes, tracer)
+    # A signal that comes just before the call is made again ends no `pause`, traced or not.
+    until(lambda: started.has_written("\n") or is_blocked(started.pid, call))
     started.write(LETTER[call])
     assert started.finish() == untraced(program, call, LETTER[call])
 

@@ -39,9 +39,7 @@ def run(debugger: Debugger, build: Build, *arguments: str) -> ThreadId:
     return ThreadId(pid, pid)
 
 
-def test_a_vfork_child_that_exits_first_is_not_the_last_that_was_resumed(
-    debugger: Debugger, tracer: Tracer, build: Build
-) -> None:
+def test_no_false_end_of_everything_after_a_vfork(debugger: Debugger, tracer: Tracer, build: Build) -> None:
     """The parent has reached its own stop by the time that everything is resumed again."""
     parent = run(debugger, build, "vfork")
     debugger.target.report_events(fork=True, vfork=True, execs=True)
@@ -52,10 +50,14 @@ def test_a_vfork_child_that_exits_first_is_not_the_last_that_was_resumed(
     assert forked.vfork
     child = forked.child
     debugger.resume()
-    assert debugger.stop() == ProcessExited(child.pid, 4)
+    # The kernel tells of either first.
+    first = debugger.stop()
     until(lambda: debugger.target.thread(parent).task.held, tracer)
     debugger.resume()
-    assert debugger.stop() == VforkDoneStop(parent)
+    assert [first, debugger.stop()] in (
+        [ProcessExited(child.pid, 4), VforkDoneStop(parent)],
+        [VforkDoneStop(parent), ProcessExited(child.pid, 4)],
+    )
     debugger.resume()
     assert debugger.stop() == ProcessExited(parent.pid, 0)
 

@@ -1,8 +1,10 @@
-"""Tracer.call: other threads' calls, and what becomes of them when the tracer closes."""
+"""Tracer.call: other threads' calls, and what becomes of them, and of the rest, when the tracer closes."""
 
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 import select
 import threading
 from collections.abc import Callable
@@ -86,3 +88,36 @@ def test_a_call_that_closes_the_tracer_is_done() -> None:
     wait_for_call(tracer)
     tracer.step()
     assert caller.outcome() is None
+
+
+def test_closing_again_does_nothing() -> None:
+    """Descriptors that others have got meanwhile are not touched: not closed, not written to."""
+    tracer = Tracer()
+    tracer.close()
+    others = [os.pipe() for _ in range(4)]
+    tracer.close()
+    tracer.post(lambda: None)
+    tracer.wake()
+    for reading, writing in others:
+        os.close(writing)
+        assert os.read(reading, 1) == b""
+        os.close(reading)
+
+
+def test_closing_while_other_descriptors_are_ready() -> None:
+    tracer = Tracer()
+    called: list[bool] = []
+    pipes = [os.pipe() for _ in range(2)]
+
+    def close() -> None:
+        called.append(True)
+        tracer.close()
+
+    for reading, writing in pipes:
+        os.write(writing, b"x")
+        tracer.add_reader(reading, close)
+    tracer.wake()
+    tracer.step(PATIENCE)
+    assert called == [True]
+    for descriptor in itertools.chain(*pipes):
+        os.close(descriptor)

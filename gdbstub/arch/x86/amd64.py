@@ -120,7 +120,7 @@ def amd64(layout: XsaveLayout | None) -> Architecture:
         flag_pushes=common.FLAG_PUSHES,
         trap_flag=common.TRAP_FLAG,
         flags="eflags",
-        debug_registers=X86DebugRegisters(8),
+        debug_registers=X86DebugRegisters(8, (1 << 47) - 4096),
         relocate=_relocate,
         codec=common.X86Codec(layout),
     )

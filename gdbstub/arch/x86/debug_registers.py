@@ -20,9 +20,12 @@ class X86DebugRegisters:
     status = 6
     control = 7
 
-    def __init__(self, widest: int) -> None:
-        """`widest`: bytes that one register can watch, 8 in 64-bit mode, else 4."""
+    def __init__(self, widest: int, limit: int) -> None:
+        """`widest`: bytes that one register can watch, 8 in 64-bit mode, else 4. `limit`: where user space
+        ends; the kernel lets nobody watch beyond it.
+        """
         self._widest = widest
+        self._limit = limit
 
     def split(self, kind: str, address: int, length: int) -> list[Watch]:
         """Cut a range into aligned pieces of 1, 2, 4 or 8 bytes; execution is watched by its first byte.
@@ -32,7 +35,7 @@ class X86DebugRegisters:
         if kind not in _RW:
             raise ValueError(f"x86 cannot watch for {kind}")
         if kind == "execute":
-            return [Watch(kind, address, 1)]
+            length = 1
         pieces: list[Watch] = []
         end = address + length
         while address < end and len(pieces) <= self.slots:
@@ -41,6 +44,8 @@ class X86DebugRegisters:
                 size //= 2
             pieces.append(Watch(kind, address, size))
             address += size
+        if address > self._limit:
+            raise ValueError(f"{address - 1:#x} is beyond user space")
         return pieces
 
     def control_value(self, watches: Sequence[Watch | None]) -> int:

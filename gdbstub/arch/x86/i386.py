@@ -102,7 +102,7 @@ def i386(layout: XsaveLayout | None) -> Architecture:
         flag_pushes=common.FLAG_PUSHES,
         trap_flag=common.TRAP_FLAG,
         flags="eflags",
-        debug_registers=X86DebugRegisters(4),
+        debug_registers=X86DebugRegisters(4, 1 << 32),
         relocate=_relocate,
         codec=common.X86Codec(layout),
     )

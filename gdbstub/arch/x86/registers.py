@@ -60,6 +60,7 @@ MXCSR = FlagsType(
 )
 VECTOR_128 = (
     VectorType("v8bf16", "bfloat16", 8),
+    VectorType("v8h", "ieee_half", 8),
     VectorType("v4f", "ieee_single", 4),
     VectorType("v2d", "ieee_double", 2),
     VectorType("v16i8", "int8", 16),
@@ -70,6 +71,7 @@ VECTOR_128 = (
         "vec128",
         (
             ("v8_bfloat16", "v8bf16"),
+            ("v8_half", "v8h"),
             ("v4_float", "v4f"),
             ("v2_double", "v2d"),
             ("v16_int8", "v16i8"),

@@ -71,5 +71,5 @@ def _set_format(session: Session, text: str) -> str:
 
 
 def _print(session: Session, text: str) -> None:
-    """Console output, as much as fits each packet."""
+    """Show a text on the client's console."""
     session.send(b"O" + hexlify(text.encode(errors="surrogateescape")))

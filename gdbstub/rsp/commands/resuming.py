@@ -14,7 +14,6 @@ from gdbstub.target.values import (
     EVERY_THREAD,
     ResumeAction,
     ResumeKind,
-    TargetError,
     ThreadPattern,
     ThreadStop,
 )
@@ -48,18 +47,22 @@ def _resume(session: Session, actions: Sequence[ResumeAction]) -> bytes | None:
     if not target.non_stop and session.waiting:
         raise ClientFault("the program is running already")
     if not session.target.threads():
-        # It ended while it stood still for this client: somebody else has ended it.
-        ending = None if target.non_stop else session.next_stop_reply()
-        if ending is None:
-            raise TargetFault("there is nothing to resume")
-        return ending
+        return _what_ended(session)
     session.waiting = not target.non_stop
     try:
         target.resume(actions)
-    except TargetError:
+    except Exception:
         session.waiting = False
         raise
     return b"OK" if target.non_stop else None
+
+
+def _what_ended(session: Session) -> bytes:
+    """There is nothing to resume: what was killed while it stood still is told now."""
+    ended = None if session.target_as(Resume).non_stop else session.next_stop_reply()
+    if ended is None:
+        raise TargetFault("there is nothing to resume")
+    return ended
 
 
 def _action(text: bytes) -> ResumeAction:

@@ -13,7 +13,7 @@ from gdbstub.target.interfaces import ThreadLocalStorage
 
 @command("qSymbol", needs=ThreadLocalStorage)
 def symbol(session: Session, arguments: bytes) -> bytes:
-    """qSymbol:VALUE:NAME: the client offers symbols, or the value of the one asked for last."""
+    """qSymbol:VALUE:NAME: the client offers the general process's symbols, or the one asked for last."""
     value, colon, name = arguments.removeprefix(b":").partition(b":")
     if not colon:
         raise ClientFault("qSymbol names a value and a symbol")
@@ -22,7 +22,7 @@ def symbol(session: Session, arguments: bytes) -> bytes:
     if not name:
         return _ask(wanted[0])
     decoded = string_from_hex(name)
-    target.set_symbol(decoded, number(value) if value else None)
+    target.set_symbol(session.general_process(), decoded, number(value) if value else None)
     following = wanted[wanted.index(decoded) + 1 :] if decoded in wanted else []
     if not following:
         return b"OK"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from abc import abstractmethod
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from gdbstub.linux import signals
 from gdbstub.linux.siginfo import SigInfo
@@ -70,7 +71,7 @@ class DebuggerEngine(Engine):
         self._caught: dict[int, frozenset[int] | None] = {}
         self._report_fork = self._report_vfork = self._report_exec = False
         self._report_threads = False
-        self._symbol_values: dict[str, int] = {}
+        self._symbol_values: WeakKeyDictionary[Process, dict[str, int]] = WeakKeyDictionary()
         self._hold_new = False
         self._ending: set[int] = set()
         """Processes that the client kills or lets go: nothing is told of them."""
@@ -313,6 +314,7 @@ class DebuggerEngine(Engine):
                 self._happened_inside_call(thread, stop)
             with self.holding_new_threads():
                 self.tracer.join(child.process, self)
+            self._symbol_values[child.process] = dict(self._symbol_values.get(task.process, {}))
         return self._answer(thread)
 
     def report_vfork_done(self, task: Task, action: int) -> Answer:

@@ -32,6 +32,8 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         """A program (and its arguments) that is to start the program by exec."""
         self.descriptors: Mapping[int, int] = {}
         """Standard descriptors of started programs, where they are not ours."""
+        self.say: Callable[[str], None] = lambda text: None
+        """Gets the lines about starting and attaching that users of gdbserver know."""
         self.on_detached: Callable[[Process], None] = lambda process: None
         """Told when the client has let a process go."""
         self._randomize = False
@@ -40,8 +42,9 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         self._directory: str | None = None
 
     def processes(self) -> list[int]:
-        """The processes that are debugged."""
-        return list(self._processes)
+        """The processes that are debugged, as far as the client may know."""
+        untold = self._untold_children()
+        return [pid for pid in self._processes if pid not in untold]
 
     def was_attached(self, pid: int) -> bool:
         """True if the process ran before it was debugged."""
@@ -57,6 +60,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         except UtraceError as error:
             raise TargetError(str(error.strerror)) from None
         self._stands_first(process.pid, told=not self.non_stop)
+        self.say(f"Attached; pid = {pid}")
 
     def run(self, arguments: Sequence[str]) -> None:
         """Start a program; it stands still at its first instruction."""
@@ -75,6 +79,7 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
             raise TargetError(f"Cannot run {arguments[0]}: {error.strerror or error}") from None
         self.last_arguments = tuple(arguments)
         self._stands_first(process.pid, told=True)
+        self.say(f"Process {arguments[0]} created; pid = {process.pid}")
 
     def _stands_first(self, pid: int, *, told: bool) -> None:
         """Wait for a process that joined to stand still. `told`: the reply to the request tells of its first
@@ -118,16 +123,22 @@ class LiveProcesses(Running, interfaces.Processes, interfaces.LaunchSettings):
         return [shell, "-c", "exec " + shlex.join(wanted)], programs + 1
 
     def kill(self, pid: int) -> None:
-        """End a process; nothing more is told of it."""
+        """End a process; nothing more is told of it, nor of its children that nobody has been told of."""
         process = self.process(pid)
+        for child in self._untold_children(pid):
+            self.kill(child)
         self._ending.add(pid)
         self.tracer.kill(process)
         if not self.tracer.settle(lambda: pid not in self._processes, _PATIENCE):
             raise TargetError(f"process {pid} does not end")
 
     def detach(self, pid: int) -> None:
-        """Let a process go, with the signals that its threads stopped for and may have."""
+        """Let a process go, with the signals that its threads stopped for and may have, and its children that
+        nobody has been told of.
+        """
         process = self.process(pid)
+        for child in self._untold_children(pid):
+            self.detach(child)
         self._ending.add(pid)
         for thread in [thread for thread in self._threads.values() if thread.task.process is process]:
             parked = thread.parked

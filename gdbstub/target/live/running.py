@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from gdbstub.target.live.stop_queue import StopQueue
 from gdbstub.target.live.thread import LiveThread
 from gdbstub.target.values import (
     BreakpointStop,
+    ForkStop,
     NoResumed,
     ResumeAction,
     ResumeKind,
@@ -72,8 +74,10 @@ class Running(DebuggerEngine, interfaces.Resume):
         self._something_happened()
 
     def thread_gone(self, thread: LiveThread) -> None:
-        """A thread has ended or begun to end."""
+        """A thread has ended or begun to end. A child that it made goes on if nobody knows of it."""
         self._moving.discard(thread)
+        for child in self._untold_children(thread.task.process.pid, thread.task.tid):
+            self.tracer.soon(functools.partial(self.tracer.leave, self._processes[child], self))
         self._queue.drop(thread)
         self.check_soon()
 
@@ -177,10 +181,26 @@ class Running(DebuggerEngine, interfaces.Resume):
 
     def standing_stops(self) -> list[Stop]:
         """Why each thread that stands still does so, the last told first."""
-        stands = [thread for thread in self._threads.values() if not thread.resumed]
+        stands = [thread for thread in self.known_threads() if not thread.resumed]
         stands.sort(key=lambda thread: thread is not self._told_last)
         told = [thread.told for thread in stands if thread.told is not None]
         return told + [SignalStop(thread.id, 0) for thread in stands if thread.told is None]
+
+    def known_threads(self) -> list[LiveThread]:
+        """The threads that the client may know of: not those of a child whose fork it has not been told."""
+        untold = set(self._untold_children())
+        return [thread for thread in self._threads.values() if thread.task.process.pid not in untold]
+
+    def _untold_children(self, parent: int | None = None, tid: int | None = None) -> list[int]:
+        """Child processes whose fork (by that process, that thread) the client has not been told."""
+        return [
+            stop.child.pid
+            for stop in self._queue.stops()
+            if isinstance(stop, ForkStop)
+            and parent in (None, stop.thread.pid)
+            and tid in (None, stop.thread.tid)
+            and stop.child.pid in self._processes
+        ]
 
     def _still_stands_for(self, thread: LiveThread, stop: Stop) -> bool:
         """A breakpoint that was removed, or that the thread was moved away from, is not reported late; nor is
@@ -202,7 +222,7 @@ class Running(DebuggerEngine, interfaces.Resume):
     def resume(self, actions: Sequence[ResumeAction]) -> None:
         """Resume threads, each by the first action that matches it."""
         chosen = []
-        for thread in list(self._threads.values()):
+        for thread in self.known_threads():
             action = next((action for action in actions if action.threads.matches(thread.id)), None)
             if action is None:
                 continue
@@ -260,6 +280,10 @@ class Running(DebuggerEngine, interfaces.Resume):
         if thread is not None:
             self.hold(thread)
             self._queue.add(thread, SignalStop(thread.id, signals.SIGINT))
+
+    def forget_ends(self) -> None:
+        """A new client is not told how processes ended that it has never heard of."""
+        self._queue.drop(None)
 
     def stop_all_threads(self) -> None:
         """Bring everything to a stand and wait for it, telling nothing."""

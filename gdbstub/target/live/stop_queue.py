@@ -25,6 +25,10 @@ class StopQueue:
         """A stop happened; without a thread it is one that nothing stands still for."""
         self._entries.append((thread, stop))
 
+    def stops(self) -> list[Stop]:
+        """The stops that have not been told."""
+        return [stop for _, stop in self._entries]
+
     def waits(self, thread: LiveThread) -> bool:
         """Whether a stop of this thread has not been told."""
         return any(entry[0] is thread for entry in self._entries)
@@ -40,8 +44,8 @@ class StopQueue:
         """Whether there is a stop to be told."""
         return self._next(may_be_told) is not None
 
-    def drop(self, thread: LiveThread) -> None:
-        """A thread is gone, and what it stood for with it."""
+    def drop(self, thread: LiveThread | None) -> None:
+        """A thread is gone, and what it stood for with it; None: all that no thread stands still for."""
         self._entries = [entry for entry in self._entries if entry[0] is not thread]
 
     def _next(self, may_be_told: Callable[[LiveThread], bool]) -> tuple[LiveThread | None, Stop] | None:

@@ -38,8 +38,8 @@ class LiveTarget(
         self._processors = LastProcessor()
 
     def threads(self) -> list[ThreadId]:
-        """All threads, oldest first."""
-        return [thread.id for thread in self._threads.values()]
+        """The threads that the client may know of, oldest first."""
+        return [thread.id for thread in self.known_threads()]
 
     def is_alive(self, thread: ThreadId) -> bool:
         """Whether a thread is still there."""
@@ -78,7 +78,9 @@ class LiveTarget(
         register = self._register(task.process.architecture, number)
         try:
             task.registers.set_raw(register.name, value)
-        except (UtraceError, ValueError) as error:
+        except UtraceError as error:
+            raise TargetError(str(error.strerror)) from None
+        except ValueError as error:
             raise TargetError(str(error)) from None
 
     def read_expedited(self, thread: ThreadId) -> list[tuple[int, bytes]]:

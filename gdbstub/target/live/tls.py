@@ -13,6 +13,7 @@ from typing import NamedTuple
 from gdbstub.target import interfaces
 from gdbstub.target.live.engine import DebuggerEngine
 from gdbstub.target.values import TargetError, ThreadId
+from gdbstub.utrace.errors import UtraceError
 from gdbstub.utrace.task import Process
 
 _MODULE_ID = "_thread_db_link_map_l_tls_modid"
@@ -38,18 +39,22 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
 
     symbols = (_MODULE_ID, _STATIC_OFFSET, _VECTOR_POINTER, _VECTOR, _VALUE)
 
-    def set_symbol(self, name: str, value: int | None) -> None:
-        """A symbol's address in the program; the client finds it."""
+    def set_symbol(self, pid: int, name: str, value: int | None) -> None:
+        """A symbol's address in a process; the client finds it."""
+        values = self._symbol_values.setdefault(self.process(pid), {})
         if value is None:
-            self._symbol_values.pop(name, None)
+            values.pop(name, None)
         else:
-            self._symbol_values[name] = value
+            values[name] = value
 
     def tls_address(self, thread: ThreadId, offset: int, link_map: int) -> int:
         """Where a thread has the variable at `offset` of a module's block."""
         task = self.thread(thread).task
         process = task.process
-        pointer = task.thread_pointer
+        try:
+            pointer = task.thread_pointer
+        except UtraceError as error:
+            raise TargetError(str(error.strerror)) from None
         module = self._module(process, link_map)
         vector = self._word(process, pointer + self._field(process, _VECTOR_POINTER).offset)
         elements = self._field(process, _VECTOR)
@@ -74,7 +79,7 @@ class LiveTls(DebuggerEngine, interfaces.ThreadLocalStorage):
         return module
 
     def _field(self, process: Process, name: str) -> _Field:
-        address = self._symbol_values.get(name)
+        address = self._symbol_values.get(process, {}).get(name)
         if address is None:
             raise TargetError("the program's thread library does not describe its thread-local storage")
         return _Field(*_DESCRIPTION.unpack(self._read(process, address, _DESCRIPTION.size)))
