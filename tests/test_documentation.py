@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import gdbstub
+from gdbstub.cli.main import _COMMANDS as COMMANDS_OF_USERS
 from gdbstub.cli.server_arguments import USAGE
 from gdbstub.rsp import commands as _commands  # noqa: F401 - fills the table of packets
 from gdbstub.rsp.commands.xfer import _OBJECTS
@@ -53,3 +54,8 @@ def test_the_usage_text_names_the_options_of_the_documentation() -> None:
 
     for option in re.findall(r"`(--[a-z-]+)`", text("docs/server.md")):
         assert option in USAGE
+
+
+def test_the_commands_are_documented() -> None:
+    documented = text("docs/debuggers.md")
+    assert [name for name in COMMANDS_OF_USERS if f"| `gdbstub {name} " not in documented] == []

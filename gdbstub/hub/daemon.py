@@ -115,7 +115,8 @@ def main() -> int:
             _PATIENCE,
         )
         hub.let_go_of_unused()
-        tracer.run_until(lambda: ended or not tracer.processes)
+        # Debuggers stay until they have been told of the end, and leave by themselves.
+        tracer.run_until(lambda: bool(ended or not (tracer.processes or hub.debuggers)))
         hub.close()
     return 0
 

@@ -187,12 +187,16 @@ class DebuggerEngine(Engine):
     def report_signal(
         self, task: Task, action: int, info: SigInfo, disposition: Disposition | None
     ) -> Answer:
-        """Keep a signal until the client has decided about it; deliver what it has decided."""
+        """Keep a signal until the client has decided about it; deliver what it has decided.
+
+        Without a disposition it is one that an engine before this one kept, and has decided to deliver.
+        """
         thread = self._threads[task]
         kind = signal_action(action)
         if kind is Signal.HANDLER and thread.stepping and thread.go:
             self.happened(thread, SignalStop(thread.id, signals.SIGTRAP))
-        if disposition is None:
+        given_by_earlier = kind is Signal.DELIVER and thread.deliver is None
+        if disposition is None and not given_by_earlier:
             return self._deliver_decided(thread, info, kind)
         if self._is_passed(thread, info, kind, disposition):
             return kind | self._answer(thread)
@@ -209,7 +213,9 @@ class DebuggerEngine(Engine):
             return Signal.DELIVER | Resume.DETACH
         return Signal.DELIVER | self._answer(thread)
 
-    def _is_passed(self, thread: LiveThread, info: SigInfo, kind: Signal, disposition: Disposition) -> bool:
+    def _is_passed(
+        self, thread: LiveThread, info: SigInfo, kind: Signal, disposition: Disposition | None
+    ) -> bool:
         """Whether a signal goes on without the client: it asked for that, or another engine dropped it."""
         dropped = kind is Signal.IGN and not (
             disposition is Disposition.IGNORED
