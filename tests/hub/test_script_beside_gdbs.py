@@ -97,10 +97,9 @@ def test_two_gdbs_and_a_script(
         each.console("delete")
         each.go("continue")
     wait_until(lambda: calls.counts[POLL] > held + 5, "the script counts beside them")
-    for _ in range(children):
+    for number in range(children):
         process.tell("f")
-    for _ in range(children):
-        process.says("child 1 3\n")
+        process.says("child 1 3\n" * (number + 1))
     steps: dict[str, Callable[[], object]] = {
         "script": lambda: script.do(lambda: script.tracer.leave(traced, calls)),
         "first": lambda: (first.interrupt(), first.console("detach")),
